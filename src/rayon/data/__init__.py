@@ -1,0 +1,1 @@
+"""Catalogues on disk to listings in memory, and all that is done to them before a model sees them."""

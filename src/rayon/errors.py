@@ -1,0 +1,76 @@
+"""Every error that a user can meet.
+
+An error is one sentence that says what is wrong and where, and a hint that says how to mend it.
+The command line prints both and exits with 2; the service will render them as `application/problem+json`
+with ``status`` as the HTTP status.
+"""
+
+from __future__ import annotations
+
+
+class RayonError(Exception):
+    """Base of all errors that are meant for a person.
+
+    Parameters
+    ----------
+    message
+        One sentence without a final full stop: what is wrong, with the file, line or field.
+    hint
+        What to do about it; may be empty.
+    """
+
+    status: int = 400
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class CatalogueError(RayonError):
+    """A catalogue cannot be read as a whole: a missing file, column or label, a wrong encoding."""
+
+
+class ListingError(RayonError):
+    """One listing cannot be used: nothing in it, or a part that is out of bounds."""
+
+
+class ImageError(ListingError):
+    """A picture is absent, truncated, too large, or not a picture at all."""
+
+
+class TaxonomyError(RayonError):
+    """A taxonomy is malformed, or a code is not in it."""
+
+
+class TrainingError(RayonError):
+    """The data cannot teach a model: a single code, nothing to learn from, wrong shapes."""
+
+
+class ModelError(RayonError):
+    """A model folder or a model file is missing, changed, truncated or from a newer version."""
+
+
+class NotFittedError(RayonError, ValueError, AttributeError):
+    """A classifier, fusion or policy is asked for answers before it has learned anything."""
+
+
+class OutputError(RayonError):
+    """Something cannot be written: no permission, a full disk, a folder in the way."""
+
+    status = 500
+
+
+class MissingExtraError(RayonError):
+    """An optional dependency is not installed; the hint is the install line that mends it."""
+
+    status = 501
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed",
+            f"Install it with: pip install 'rayon[{extra}]'",
+        )

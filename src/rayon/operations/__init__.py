@@ -1,0 +1,1 @@
+"""What is done with models and catalogues: the work behind each command."""

@@ -1,0 +1,1 @@
+"""Figures and findings as text and as HTML pages that open offline."""
