@@ -39,7 +39,7 @@ class Taxonomy:
     """
 
     def __init__(self, categories: Iterable[Category]) -> None:
-        self._categories = {}
+        self._categories: dict[str, Category] = {}
         for category in categories:
             if not category.code.strip():
                 raise TaxonomyError(
