@@ -64,6 +64,12 @@ class Taxonomy:
         return cls._from_rows(json.loads(text), "rakuten_france.json")
 
     @classmethod
+    def known(cls, codes: Iterable[str]) -> Taxonomy | None:
+        """The built-in taxonomy that has all these codes; ``None`` where there is none."""
+        rakuten = cls.rakuten_france()
+        return rakuten if all(code in rakuten for code in set(codes)) else None
+
+    @classmethod
     def load(cls, path: Path | str) -> Taxonomy:
         """Read a JSON list of objects with ``code`` and, optionally, ``label_fr``, ``label_en``, ``parent``.
 

@@ -1,0 +1,45 @@
+"""``rayon inspect``: what a catalogue holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
+from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
+from rayon.operations.inspection import inspect_catalogues
+from rayon.reports.console import inspection_tables
+from rayon.reports.inspection import write_inspection_report
+
+
+def inspect(
+    catalogues: Catalogues,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with pictures and plots.")
+    ] = None,
+    columns: Columns = None,
+    images: Images = None,
+    encoding: Encoding = None,
+    json: Json = False,
+) -> None:
+    """Show rows, codes, languages, missing parts, duplicates, bad pictures, and labels that look wrong.
+
+    Example: rayon inspect shop --report shop.html
+    """
+    with progress_bars() as progress:
+        inspected = inspect_catalogues(
+            catalogues, progress, reading=reading_options(columns, images, encoding)
+        )
+    if json:
+        print_json({**inspected.inspection.to_dict(), "labels_note": inspected.note})
+    else:
+        out.print(inspection_tables(inspected.inspection))
+    if inspected.note:
+        say(f"Labels were not checked: {inspected.note}")
+    if report is not None:
+        write_inspection_report(report, inspected.inspection)
+        say(f"Report: {report}")
+    inspection = inspected.inspection
+    raise typer.Exit(SOME_ROWS_FAILED if inspection.rejected_rows or inspection.unreadable_images else DONE)

@@ -1,0 +1,101 @@
+"""``rayon train``: catalogues to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
+from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
+from rayon.data.taxonomy import Taxonomy
+from rayon.learning.model import ProductClassifier
+from rayon.operations.training import TrainingSummary
+from rayon.operations.training import train as train_model
+from rayon.reports.console import figures_table
+from rayon.settings import Settings
+
+_SHOWN = 5
+
+
+def train(
+    catalogues: Catalogues,
+    model_dir: Annotated[
+        Path, typer.Option("--out", metavar="MODEL_DIR", help="The model folder to make.", show_default=False)
+    ],
+    train_only: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CATALOGUE",
+            help="Teaches, but is never scored and sets no threshold: weak labels, other sources. "
+            "May be repeated.",
+        ),
+    ] = None,
+    taxonomy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Codes, labels and parents, as JSON.")
+    ] = None,
+    text_encoder: Annotated[str, typer.Option(metavar="NAME", help="`ngrams` or `none`.")] = "ngrams",
+    image_encoder: Annotated[
+        str, typer.Option(metavar="NAME", help="`none`, `builtin`, or the path of an ONNX encoder.")
+    ] = "builtin",
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-fitting.")] = 5,
+    precision: Annotated[float, typer.Option(help="What accepted listings are promised to keep.")] = 0.98,
+    seed: Annotated[int, typer.Option(help="The same data and seed give the same predictions.")] = 0,
+    columns: Columns = None,
+    images: Images = None,
+    encoding: Encoding = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a model that is there already.")] = False,
+    json: Json = False,
+) -> None:
+    """Learn from labelled catalogues and save a model with its card.
+
+    Example: rayon train shop --out model --precision 0.95
+    """
+    settings = Settings()
+    model = ProductClassifier(
+        text=text_encoder,
+        image=image_encoder,
+        precision=precision,
+        folds=folds,
+        taxonomy=Taxonomy.load(taxonomy) if taxonomy else None,
+        cache=settings.embedding_cache,
+        threads=settings.threads,
+        random_state=seed,
+    )
+    with progress_bars() as progress:
+        summary = train_model(
+            model,
+            catalogues,
+            model_dir,
+            progress,
+            train_only=train_only or (),
+            reading=reading_options(columns, images, encoding),
+            overwrite=overwrite,
+        )
+    if json:
+        print_json(summary.to_dict())
+    else:
+        _show(summary)
+    raise typer.Exit(SOME_ROWS_FAILED if summary.rejected or summary.unreadable_images else DONE)
+
+
+def _show(summary: TrainingSummary) -> None:
+    promise = summary.model["promise"]
+    out.print(figures_table(summary.model["figures"]["modalities"], "Cross-fitted on the trusted listings"))
+    out.print(promise["message"], markup=False)
+    if summary.small_codes:
+        named = ", ".join(f"{code} ({n})" for code, n in list(summary.small_codes.items())[:_SHOWN])
+        more = len(summary.small_codes) - _SHOWN
+        out.print(
+            f"Too few trusted listings to accept these codes, so they go to review: {named}"
+            + (f" and {more} more." if more > 0 else "."),
+            markup=False,
+        )
+    if summary.rejected:
+        say(f"{len(summary.rejected):,} rows were left out:")
+        for row in summary.rejected[:_SHOWN]:
+            say(f"  {row.source}: {row.reason}")
+    if summary.unreadable_images:
+        say(f"{summary.unreadable_images:,} pictures could not be used; `rayon inspect` names them.")
+    out.print(f"Saved in {summary.out}; MODEL_CARD.md there says what it is good for.", markup=False)

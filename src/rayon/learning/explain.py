@@ -1,0 +1,185 @@
+"""Why a listing got its code: the words, the region of the picture, and the nearest known listings.
+
+Words and regions are weighed by occlusion (Zeiler and Fergus, 2014): one is taken away, and the change of
+the head's log-odds for the code is its weight. It holds for any encoder and head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayon.data.image import decode_image
+from rayon.data.listings import Listing
+from rayon.data.text import TextPreprocessor
+from rayon.encoders.base import Features
+from rayon.errors import ImageError, ListingError
+from rayon.learning.modalities import ImageModality, TextModality
+from rayon.learning.neighbours import Neighbour
+
+if TYPE_CHECKING:
+    from rayon.learning.model import ProductClassifier
+
+MAX_WORDS = 200
+"""Words weighed at the most, from the start of title and description."""
+
+GRID = 7
+"""The picture is covered cell by cell on a grid of this many rows and columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordWeight:
+    """How much one word speaks for the code.
+
+    Parameters
+    ----------
+    field
+        ``"designation"`` or ``"description"``.
+    start, end
+        Position of the word in that field, in characters, end excluded.
+    word
+        The word as it stands there.
+    weight
+        Log-odds that the code loses when the word is taken away; negative where it spoke against.
+    """
+
+    field: str
+    start: int
+    end: int
+    word: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What speaks for and against one code of one listing.
+
+    Parameters
+    ----------
+    code, label, confidence
+        The code that is explained, with its calibrated probability.
+    words
+        In reading order; empty where there is no text.
+    regions
+        `GRID` rows of `GRID` log-odds from the top left, as in `WordWeight`; ``None`` without a picture.
+    neighbours
+        Nearest training listings, most similar first.
+    scores
+        Per modality, the probability of the code that it alone would give.
+    """
+
+    code: str
+    label: str
+    confidence: float
+    words: tuple[WordWeight, ...]
+    regions: tuple[tuple[float, ...], ...] | None
+    neighbours: tuple[Neighbour, ...]
+    scores: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)
+
+
+def explain_listing(model: ProductClassifier, listing: Listing, code: Any, n_neighbours: int) -> Explanation:
+    """Explain one listing; see `ProductClassifier.explain`."""
+    features = _features(model, listing)
+    heads = {name: model.head_proba(name, vector) for name, vector in features.items()}
+    fused = model.scores([listing]).fused[0]
+    index = int(fused.argmax()) if code is None else _index(model, str(code))
+    name = model.taxonomy_.codes[index]
+    words: tuple[WordWeight, ...] = ()
+    regions = None
+    for modality in model.modalities_:
+        if modality.name in features and isinstance(modality, TextModality):
+            words = _weigh_words(model, modality, listing, index)
+        if modality.name in features and isinstance(modality, ImageModality):
+            regions = _weigh_regions(model, modality, listing, index)
+    return Explanation(
+        name,
+        model.taxonomy_.label(name),
+        round(float(fused[index]), 6),
+        words,
+        regions,
+        tuple(model.neighbours_.nearest(features, n_neighbours)),
+        {modality: round(float(proba[0, index]), 6) for modality, proba in heads.items()},
+    )
+
+
+def _features(model: ProductClassifier, listing: Listing) -> Mapping[str, Features]:
+    features: dict[str, Features] = {}
+    reasons: list[str] = []
+    for modality in model.modalities_:
+        encoded = modality.encode([listing])
+        reasons += encoded.errors.values()
+        if len(encoded.rows):
+            features[modality.name] = encoded.features
+    if not features:
+        raise ListingError(
+            reasons[0].capitalize() if reasons else "There is nothing to explain in this listing",
+            "Give a title, a description or a readable picture",
+        )
+    return features
+
+
+def _index(model: ProductClassifier, code: str) -> int:
+    model.taxonomy_.require([code])
+    return model.taxonomy_.codes.index(code)
+
+
+def _weigh_words(
+    model: ProductClassifier, modality: TextModality, listing: Listing, index: int
+) -> tuple[WordWeight, ...]:
+    preprocessor = getattr(modality.encoder, "preprocessor", TextPreprocessor())
+    spans = [
+        (field, start, end, word)
+        for field in ("designation", "description")
+        for start, end, word in preprocessor.tokens(getattr(listing, field))
+    ][:MAX_WORDS]
+    without = [_without(listing, field, start, end) for field, start, end, _ in spans]
+    odds = _log_odds(model.head_proba("text", modality.encoder.encode([listing, *without])), index)
+    return tuple(
+        WordWeight(field, start, end, getattr(listing, field)[start:end], round(float(odds[0] - odd), 4))
+        for (field, start, end, _), odd in zip(spans, odds[1:], strict=True)
+    )
+
+
+def _without(listing: Listing, field: str, start: int, end: int) -> Listing:
+    if field == "designation":
+        return replace(listing, designation=f"{listing.designation[:start]} {listing.designation[end:]}")
+    return replace(listing, description=f"{listing.description[:start]} {listing.description[end:]}")
+
+
+def _weigh_regions(
+    model: ProductClassifier, modality: ImageModality, listing: Listing, index: int
+) -> tuple[tuple[float, ...], ...] | None:
+    if listing.image is None:
+        return None
+    size = modality.encoder.input_size
+    try:
+        picture = decode_image(listing.image, size)
+    except ImageError:
+        return None
+    covered = np.repeat(picture[None], GRID * GRID + 1, axis=0)
+    edges = np.linspace(0, size, GRID + 1).astype(int)
+    grey = picture.reshape(-1, 3).mean(axis=0).astype(np.uint8)
+    for cell in range(GRID * GRID):
+        row, column = divmod(cell, GRID)
+        covered[cell + 1, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = grey
+    odds = _log_odds(model.head_proba("image", modality.encoder.encode(covered)), index)
+    weights = np.round(odds[0] - odds[1:], 4).reshape(GRID, GRID)
+    return tuple(tuple(float(weight) for weight in row) for row in weights)
+
+
+def _log_odds(proba: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+    p = np.clip(proba[:, index], 1e-9, 1 - 1e-9)
+    return np.log(p) - np.log1p(-p)
+
+
+def strongest(words: Sequence[WordWeight], n: int = 8) -> list[WordWeight]:
+    """The ``n`` words with the largest weights, for or against, strongest first."""
+    return sorted(words, key=lambda word: -abs(word.weight))[:n]

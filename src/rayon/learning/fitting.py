@@ -1,0 +1,229 @@
+"""How a model learns: heads, then fusion, then the decision policy, each on what the former never saw.
+
+The order matters more than any single part:
+
+1. all listings are encoded once, and near-duplicates are put into the same fold;
+2. heads are cross-fitted: every trusted listing gets probabilities from heads that never saw it;
+3. fusion and its calibration learn from those out-of-fold probabilities;
+4. fusion is cross-fitted over the same folds, so that each fused distribution comes from heads and a fusion
+   that never saw the listing; the decision policy learns its threshold from these, and its own figures are
+   cross-fitted once more;
+5. heads are refitted on everything.
+
+Train-only listings take part in 1, 2 (as teachers) and 5, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayon.data.duplicates import duplicate_groups
+from rayon.data.listings import Listing
+from rayon.data.splits import grouped_folds
+from rayon.errors import TrainingError
+from rayon.learning.crossfit import Progress, cross_fit, cross_fit_by_fold
+from rayon.learning.decision import DecisionPolicy
+from rayon.learning.fusion import LateFusion
+from rayon.learning.heads import Head
+from rayon.learning.modalities import Encoded, Modality
+from rayon.learning.neighbours import NeighbourIndex
+from rayon.learning.prediction_sets import PredictionSets
+
+MIN_TRUSTED = 20
+"""Fewer trusted listings than this cannot tell anything about quality."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to fit: the modalities with their heads, and the promise."""
+
+    modalities: Sequence[Modality]
+    make_head: Mapping[str, Callable[[], Head]]
+    precision: float
+    folds: int
+    random_state: int
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """What the trusted listings got from a model that never saw them; the basis of the card's figures.
+
+    Parameters
+    ----------
+    y
+        `int64[M]`, class indices of the trusted listings.
+    probabilities
+        Per modality `float64[M, K]`, rows of NaN where it is missing.
+    fused
+        `float64[M, K]`.
+    accepted
+        `bool[M]`, by policies that never saw the listing.
+    """
+
+    y: NDArray[np.int64]
+    probabilities: dict[str, NDArray[np.float64]]
+    fused: NDArray[np.float64]
+    accepted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All that was learned."""
+
+    heads: dict[str, Head]
+    fusion: LateFusion
+    policy: DecisionPolicy
+    sets: PredictionSets
+    neighbours: NeighbourIndex
+    cross_fitted: CrossFitted
+    errors: dict[int, str]
+
+
+def fit_all(
+    recipe: Recipe,
+    listings: Sequence[Listing],
+    y: NDArray[np.int64],
+    trusted: NDArray[np.bool_],
+    codes: Sequence[str],
+    progress: Progress,
+) -> Fitted:
+    """Learn everything from listings, of which only the trusted ones calibrate and score.
+
+    Parameters
+    ----------
+    recipe
+        What to fit.
+    listings
+        N of them.
+    y
+        `int64[N]`, class indices, 0 to K - 1.
+    trusted
+        `bool[N]`; the others are train-only.
+    codes
+        The K codes, for the neighbours.
+    progress
+        Told how far each stage is.
+
+    Raises
+    ------
+    TrainingError
+        When there is a single code, too few trusted listings, or no modality that any listing has.
+    """
+    _refuse_hopeless(y, trusted)
+    encoded = {m.name: _encode(m, listings, progress) for m in recipe.modalities}
+    encoded = {name: part for name, part in encoded.items() if len(np.unique(y[part.rows])) > 1}
+    if not encoded:
+        raise TrainingError(
+            "No part of the listings can teach a model", "Give titles, descriptions or readable pictures"
+        )
+    folds = _folds(recipe, listings, y, progress)
+    heads, held_out = _fit_heads(recipe, encoded, y, folds, trusted, len(codes), progress)
+
+    known = np.flatnonzero(trusted & _any_present(held_out))
+    if len(known) < MIN_TRUSTED:
+        raise TrainingError(
+            f"Only {len(known)} trusted listings could be scored, and at least {MIN_TRUSTED} are needed",
+            "Add listings whose labels are true",
+        )
+    scores = {name: proba[known] for name, proba in held_out.items()}
+    progress("Fusion and promise", 0, 3)
+    fusion = LateFusion(random_state=recipe.random_state).fit(scores, y[known], len(codes))
+    progress("Fusion and promise", 1, 3)
+    cross_fitted = _cross_fit_fusion(recipe, scores, y[known], folds[known], len(codes))
+    progress("Fusion and promise", 2, 3)
+    policy = DecisionPolicy(precision=recipe.precision).fit(cross_fitted.fused, cross_fitted.y)
+    sets = PredictionSets().fit(cross_fitted.fused, cross_fitted.y)
+    progress("Fusion and promise", 3, 3)
+    neighbours = NeighbourIndex.build(listings, [codes[i] for i in y], encoded)
+    errors = {row: error for part in encoded.values() for row, error in part.errors.items()}
+    return Fitted(heads, fusion, policy, sets, neighbours, cross_fitted, errors)
+
+
+def _refuse_hopeless(y: NDArray[np.int64], trusted: NDArray[np.bool_]) -> None:
+    if len(np.unique(y)) < 2:
+        raise TrainingError(
+            "All listings have the same code, so there is nothing to tell apart",
+            "Add listings of at least one other code",
+        )
+    if trusted.sum() < MIN_TRUSTED:
+        raise TrainingError(
+            f"There are {int(trusted.sum())} trusted listings, and at least {MIN_TRUSTED} are needed",
+            "Add listings whose labels are true; train-only ones do not count",
+        )
+
+
+def _encode(modality: Modality, listings: Sequence[Listing], progress: Progress) -> Encoded:
+    stage = f"Encoding {modality.name}"
+    progress(stage, 0, len(listings))
+    encoded = modality.encode(listings, lambda done: progress(stage, done, len(listings)))
+    progress(stage, len(listings), len(listings))
+    return encoded
+
+
+def _folds(
+    recipe: Recipe, listings: Sequence[Listing], y: NDArray[np.int64], progress: Progress
+) -> NDArray[np.int64]:
+    progress("Finding near-duplicates", 0, 1)
+    groups = duplicate_groups(listings)
+    progress("Finding near-duplicates", 1, 1)
+    return grouped_folds(y, groups, n_folds=recipe.folds, random_state=recipe.random_state)
+
+
+def _fit_heads(
+    recipe: Recipe,
+    encoded: Mapping[str, Encoded],
+    y: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    trusted: NDArray[np.bool_],
+    n_classes: int,
+    progress: Progress,
+) -> tuple[dict[str, Head], dict[str, NDArray[np.float64]]]:
+    heads: dict[str, Head] = {}
+    held_out: dict[str, NDArray[np.float64]] = {}
+    for name, part in encoded.items():
+        stage, rounds = f"Learning from {name}", recipe.folds + 1
+        progress(stage, 0, rounds)
+        proba = np.full((len(y), n_classes), np.nan)
+        proba[part.rows] = cross_fit(
+            recipe.make_head[name],
+            part.features,
+            y[part.rows],
+            folds[part.rows],
+            trusted[part.rows],
+            n_classes,
+            on_fold=lambda done, stage=stage, rounds=rounds: progress(stage, done, rounds),  # type: ignore[misc]
+        )
+        heads[name] = recipe.make_head[name]().fit(part.features, y[part.rows], n_classes)
+        held_out[name] = proba
+        progress(stage, rounds, rounds)
+    return heads, held_out
+
+
+def _cross_fit_fusion(
+    recipe: Recipe,
+    scores: Mapping[str, NDArray[np.float64]],
+    y: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    n_classes: int,
+) -> CrossFitted:
+    def fuse(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.float64]:
+        fusion = LateFusion(random_state=recipe.random_state)
+        fusion.fit({name: proba[learn] for name, proba in scores.items()}, y[learn], n_classes)
+        return fusion.predict_proba({name: proba[predict] for name, proba in scores.items()})
+
+    fused = cross_fit_by_fold(fuse, folds, np.empty((len(y), n_classes)))
+
+    def accept(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.bool_]:
+        return DecisionPolicy(precision=recipe.precision).fit(fused[learn], y[learn]).accept(fused[predict])
+
+    accepted = cross_fit_by_fold(accept, folds, np.zeros(len(y), dtype=bool))
+    return CrossFitted(y, dict(scores), fused, accepted)
+
+
+def _any_present(probabilities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    present = [~np.isnan(proba[:, 0]) for proba in probabilities.values()]
+    return np.asarray(np.logical_or.reduce(present))

@@ -1,0 +1,104 @@
+"""One modality of a listing: who has it, and how it becomes vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayon.data.listings import Listing
+from rayon.encoders.base import Features, ImageEncoder, TextEncoder
+from rayon.encoders.pipeline import encode_images
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Vectors of the listings that have a modality.
+
+    Parameters
+    ----------
+    rows
+        `int64[n]`, positions of those listings among all, ascending.
+    features
+        `[n, d]`, their vectors, in the same order.
+    errors
+        Position of a listing to the reason why its part could not be used.
+    """
+
+    rows: NDArray[np.int64]
+    features: Features
+    errors: dict[int, str] = field(default_factory=dict)
+
+
+class Modality(Protocol):
+    """A part of a listing that can be turned into vectors."""
+
+    @property
+    def name(self) -> str:
+        """``"text"`` or ``"image"``."""
+        ...
+
+    def encode(self, listings: Sequence[Listing], on_done: Callable[[int], None] | None = None) -> Encoded:
+        """Vectors of those listings that have this part; ``on_done`` is told how many are through."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready description of the encoder."""
+        ...
+
+
+class TextModality:
+    """Title and description, by way of a text encoder."""
+
+    name = "text"
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self.encoder = encoder
+
+    def encode(self, listings: Sequence[Listing], on_done: Callable[[int], None] | None = None) -> Encoded:
+        """Vectors of the listings that have a title or a description."""
+        rows = np.array([i for i, listing in enumerate(listings) if listing.has_text], dtype=np.int64)
+        features = self.encoder.encode([listings[i] for i in rows])
+        if on_done is not None:
+            on_done(len(rows))
+        return Encoded(rows, features)
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready description of the encoder."""
+        return self.encoder.spec()
+
+
+class ImageModality:
+    """The picture, by way of an image encoder."""
+
+    name = "image"
+
+    def __init__(self, encoder: ImageEncoder, cache: Path | None = None, threads: int | None = None) -> None:
+        self.encoder = encoder
+        self.cache = cache
+        self.threads = threads
+
+    def encode(self, listings: Sequence[Listing], on_done: Callable[[int], None] | None = None) -> Encoded:
+        """Vectors of the listings whose picture can be read; the others are named in ``errors``."""
+        given = [i for i, listing in enumerate(listings) if listing.has_image]
+        vectors, errors = encode_images(
+            self.encoder,
+            [listings[i].image for i in given],
+            cache=self.cache,
+            threads=self.threads,
+            progress=on_done,
+        )
+        read = [position for position, error in enumerate(errors) if error is None]
+        return Encoded(
+            np.array([given[position] for position in read], dtype=np.int64),
+            vectors[read],
+            {given[position]: error for position, error in enumerate(errors) if error is not None},
+        )
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready description of the encoder."""
+        return self.encoder.spec()

@@ -1,0 +1,372 @@
+"""The product classifier: everything between a listing and a decision, behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from rayon.data.listings import Listing, as_listings
+from rayon.data.taxonomy import Taxonomy, sort_codes
+from rayon.encoders.base import Features, ImageEncoder, TextEncoder
+from rayon.errors import ListingError, NotFittedError, TrainingError
+from rayon.learning.crossfit import Progress, silent
+from rayon.learning.explain import Explanation, explain_listing
+from rayon.learning.factory import make_modalities
+from rayon.learning.fitting import Recipe, fit_all
+from rayon.learning.prediction import Alternative, Prediction
+
+_CHUNK = 4096
+_MAX_ALTERNATIVES = 5
+_MIN_ALTERNATIVES = 2
+NOTHING_TO_CLASSIFY = "nothing to classify: no title, no description and no picture"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model gives for N listings, as arrays.
+
+    Parameters
+    ----------
+    fused
+        `float64[N, K]`, calibrated; the prior where nothing could be used.
+    probabilities
+        Per modality `float64[N, K]`, rows of NaN where it is missing.
+    errors
+        Position of a listing to the reason why a part of it could not be used.
+    """
+
+    fused: NDArray[np.float64]
+    probabilities: dict[str, NDArray[np.float64]]
+    errors: dict[int, str]
+
+    def usable(self) -> NDArray[np.bool_]:
+        """`bool[N]`: whether at least one modality could be used."""
+        present = [~np.isnan(proba[:, 0]) for proba in self.probabilities.values()]
+        return np.asarray(np.logical_or.reduce(present))
+
+
+class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Classify listings by text and picture, with calibrated confidence and a promised precision.
+
+    Parameters
+    ----------
+    text
+        ``"ngrams"`` (no download), ``"none"``, or a `TextEncoder`.
+    image
+        ``"builtin"`` (no download), ``"none"``, the path of an ONNX encoder, or an `ImageEncoder`.
+    precision
+        What the accepted listings as a whole are promised to keep, with 95 % confidence, 0 to 1.
+    folds
+        How many parts cross-fitting uses.
+    taxonomy
+        Codes, labels and parents; a flat one of the codes that occur where it is not given.
+    cache
+        Folder where image embeddings are kept between runs; none where not given.
+    threads
+        Worker threads; all cores where not given.
+    random_state
+        Seed. The same data and seed give the same predictions.
+
+    Attributes
+    ----------
+    classes_
+        `[K]`, the codes in the taxonomy's order, of the type that `fit` was given.
+    taxonomy_
+        Taxonomy of exactly these codes.
+
+    Examples
+    --------
+    >>> from rayon import ProductClassifier
+    >>> model = ProductClassifier(image="none")           # doctest: +SKIP
+    >>> model.fit(["piscine ronde", "roman policier"], ["2583", "10"])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        text: str | TextEncoder = "ngrams",
+        image: str | Path | ImageEncoder = "builtin",
+        precision: float = 0.98,
+        folds: int = 5,
+        taxonomy: Taxonomy | None = None,
+        cache: Path | None = None,
+        threads: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.text = text
+        self.image = image
+        self.precision = precision
+        self.folds = folds
+        self.taxonomy = taxonomy
+        self.cache = cache
+        self.threads = threads
+        self.random_state = random_state
+
+    # ---------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        listings: Any,
+        y: Iterable[Any],
+        *,
+        train_only: tuple[Any, Iterable[Any]] | None = None,
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn from labelled listings.
+
+        Parameters
+        ----------
+        listings
+            N listings: a sequence of `Listing`, titles or mappings, or a data frame.
+        y
+            Their N codes, text or whole numbers.
+        train_only
+            More listings and codes that teach the heads and nothing else (weak labels, other sources).
+        progress
+            Told how far each stage is.
+
+        Raises
+        ------
+        TrainingError
+            When the sizes differ, there is a single code, or too little to learn from.
+        TaxonomyError
+            When a code is not in the given taxonomy.
+        """
+        _check_parameters(self.precision, self.folds)
+        items, given = as_listings(listings), list(y)
+        _check_sizes(items, given)
+        extra, extra_codes = (
+            ([], []) if train_only is None else (as_listings(train_only[0]), list(train_only[1]))
+        )
+        _check_sizes(extra, extra_codes)
+        names = [str(code) for code in given + extra_codes]
+        self.taxonomy_ = _taxonomy_of(names, self.taxonomy)
+        codes = self.taxonomy_.codes
+        whole_numbers = all(isinstance(code, int | np.integer) for code in given + extra_codes)
+        self.classes_ = np.array([int(code) for code in codes] if whole_numbers else codes)
+
+        position = {code: index for index, code in enumerate(codes)}
+        target = np.array([position[name] for name in names], dtype=np.int64)
+        trusted = np.arange(len(names)) < len(given)
+        self.modalities_, make_head = make_modalities(
+            self.text, self.image, cache=self.cache, threads=self.threads, random_state=self.random_state
+        )
+        recipe = Recipe(self.modalities_, make_head, self.precision, self.folds, self.random_state)
+        fitted = fit_all(recipe, items + extra, target, trusted, codes, progress)
+        self.modalities_ = [m for m in self.modalities_ if m.name in fitted.heads]
+        self.heads_, self.fusion_, self.policy_ = fitted.heads, fitted.fusion, fitted.policy
+        self.sets_, self.neighbours_ = fitted.sets, fitted.neighbours
+        self.cross_fitted_ = fitted.cross_fitted
+        self.training_errors_ = fitted.errors
+        self.n_listings_ = {"trusted": len(items), "train_only": len(extra)}
+        return self
+
+    # --------------------------------------------------------------- answering
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy, as scikit-learn defines it for classifiers; `rayon evaluate` says much more."""
+        right = np.asarray(self.predict(X)) == np.asarray(list(y))
+        return float(np.average(right, weights=sample_weight))
+
+    def predict(self, listings: Any) -> NDArray[Any]:
+        """Most probable code of each listing, `[N]`.
+
+        Raises
+        ------
+        ListingError
+            When a listing has nothing that can be used; `decide` answers for each listing apart.
+        """
+        codes: NDArray[Any] = self.classes_[self.predict_proba(listings).argmax(axis=1)]
+        return codes
+
+    def predict_proba(self, listings: Any) -> NDArray[np.float64]:
+        """Calibrated probabilities `float64[N, K]`, columns in the order of ``classes_``.
+
+        Raises
+        ------
+        ListingError
+            When a listing has nothing that can be used; `decide` answers for each listing apart.
+        """
+        scores = self.scores(listings)
+        useless = np.flatnonzero(~scores.usable())
+        if len(useless):
+            row = int(useless[0])
+            raise ListingError(
+                f"Listing {row} cannot be classified: {scores.errors.get(row, NOTHING_TO_CLASSIFY)}",
+                "Leave it out, or call decide, which gives each listing its own error",
+            )
+        return scores.fused
+
+    def decide(self, listings: Any) -> list[Prediction]:
+        """Answer for each listing: code, confidence, decision, reason, alternatives, or its error."""
+        predictions: list[Prediction] = []
+        for chunk in _chunks(as_listings(listings)):
+            predictions += self._decide_chunk(self.scores(chunk))
+        return predictions
+
+    def scores(self, listings: Any) -> Scores:
+        """Probabilities per modality and fused, with the parts that could not be used."""
+        self._require_fitted()
+        parts = [self._score_chunk(chunk) for chunk in _chunks(as_listings(listings))]
+        errors: dict[int, str] = {}
+        for number, part in enumerate(parts):
+            errors |= {number * _CHUNK + row: error for row, error in part.errors.items()}
+        if not parts:
+            empty = np.empty((0, len(self.classes_)))
+            return Scores(empty, {m.name: empty for m in self.modalities_}, {})
+        return Scores(
+            np.concatenate([part.fused for part in parts]),
+            {
+                m.name: np.concatenate([part.probabilities[m.name] for part in parts])
+                for m in self.modalities_
+            },
+            errors,
+        )
+
+    def explain(self, listing: Any, code: Any = None, *, n_neighbours: int = 5) -> Explanation:
+        """Why a listing got its code, or what speaks for another one.
+
+        Parameters
+        ----------
+        listing
+            One `Listing`, title or mapping.
+        code
+            The code to explain; the predicted one where it is not given.
+        n_neighbours
+            How many training listings to show.
+
+        Raises
+        ------
+        TaxonomyError
+            When the model does not know the code.
+        ListingError
+            When there is nothing to explain.
+        """
+        self._require_fitted()
+        return explain_listing(self, as_listings([listing])[0], code, n_neighbours)
+
+    def head_proba(self, name: str, features: Features) -> NDArray[np.float64]:
+        """Uncalibrated probabilities `float64[n, K]` of one modality's head."""
+        return np.asarray(self.heads_[name].predict_proba(features), dtype=np.float64)
+
+    # ------------------------------------------------------------- persistence
+
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        """Write an immutable model folder with checksums; see `rayon.learning.storage`."""
+        from rayon.learning.storage import save_model
+
+        self._require_fitted()
+        save_model(self, Path(folder), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: Path | str, *, cache: Path | None = None, threads: int | None = None) -> Self:
+        """Read a model folder back after checking every byte of it; nothing is unpickled.
+
+        Raises
+        ------
+        ModelError
+            When a file is missing, changed or truncated, or the format is newer than this version reads.
+        """
+        from rayon.learning.storage import load_model
+
+        return load_model(cls, Path(folder), cache=cache, threads=threads)
+
+    # ----------------------------------------------------------------- details
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "heads_"):
+            raise NotFittedError(
+                "This ProductClassifier has not learned anything yet", "Call fit first, or load a model"
+            )
+
+    def _score_chunk(self, listings: Sequence[Listing]) -> Scores:
+        errors: dict[int, str] = {}
+        probabilities = {}
+        for modality in self.modalities_:
+            encoded = modality.encode(listings)
+            proba = np.full((len(listings), len(self.classes_)), np.nan)
+            if len(encoded.rows):
+                proba[encoded.rows] = self.head_proba(modality.name, encoded.features)
+            probabilities[modality.name] = proba
+            errors |= encoded.errors
+        return Scores(self.fusion_.predict_proba(probabilities), probabilities, errors)
+
+    def _decide_chunk(self, scores: Scores) -> list[Prediction]:
+        usable = scores.usable()
+        decisions = self.policy_.decide(scores.fused)
+        sets = self.sets_.sets(scores.fused)
+        ranked = np.argsort(-scores.fused, axis=1, kind="stable")
+        predictions = []
+        for row, decision in enumerate(decisions):
+            error = scores.errors.get(row, "")
+            if not usable[row]:
+                predictions.append(_without_answer(error or NOTHING_TO_CLASSIFY))
+                continue
+            order = ranked[row]
+            present = [n for n, proba in scores.probabilities.items() if not np.isnan(proba[row, 0])]
+            shown = min(max(int(sets[row].sum()) - 1, _MIN_ALTERNATIVES), _MAX_ALTERNATIVES)
+            top = self._alternative(int(order[0]), scores.fused[row])
+            predictions.append(
+                Prediction(
+                    code=top.code,
+                    label=top.label,
+                    confidence=top.confidence,
+                    decision="accept" if decision.accept else "review",
+                    reason=str(decision.reason),
+                    threshold=decision.threshold,
+                    modalities=tuple(present),
+                    degraded=bool(error),
+                    alternatives=tuple(
+                        self._alternative(int(index), scores.fused[row]) for index in order[1 : shown + 1]
+                    ),
+                    scores={
+                        name: self._alternative(
+                            int(scores.probabilities[name][row].argmax()), scores.probabilities[name][row]
+                        )
+                        for name in present
+                    },
+                    error=error,
+                )
+            )
+        return predictions
+
+    def _alternative(self, index: int, proba: NDArray[np.float64]) -> Alternative:
+        code = self.taxonomy_.codes[index]
+        return Alternative(code, self.taxonomy_.label(code), round(float(proba[index]), 6))
+
+
+def _without_answer(error: str) -> Prediction:
+    return Prediction("", "", 0.0, "review", "error", None, (), degraded=True, error=error)
+
+
+def _check_parameters(precision: float, folds: int) -> None:
+    if not 0 < precision < 1:
+        raise TrainingError(
+            f"The promised precision is {precision}", "Give a share between 0 and 1, such as 0.98"
+        )
+    if folds < 2:
+        raise TrainingError(f"Cross-fitting was asked for {folds} folds", "Give at least 2")
+
+
+def _check_sizes(listings: Sequence[Listing], codes: Sequence[Any]) -> None:
+    if len(listings) != len(codes):
+        raise TrainingError(
+            f"There are {len(listings)} listings and {len(codes)} codes", "Give exactly one code a listing"
+        )
+
+
+def _taxonomy_of(names: Sequence[str], given: Taxonomy | None) -> Taxonomy:
+    if given is None:
+        return Taxonomy.of_codes(names)
+    given.require(sort_codes(set(names)))
+    return given.subset(names)
+
+
+def _chunks(listings: Sequence[Listing]) -> Iterator[Sequence[Listing]]:
+    for start in range(0, len(listings), _CHUNK):
+        yield listings[start : start + _CHUNK]

@@ -1,0 +1,167 @@
+"""A product classifier to a model folder and back.
+
+The folder holds::
+
+    model.json         what it is made of, what it learned from, its figures and its promise
+    MODEL_CARD.md      the same for people
+    taxonomy.json      codes, labels and parents
+    head_text.npz      weights of the text head; head_image.npz likewise
+    fusion.npz  policy.npz  sets.npz  neighbours.npz
+    cross_fitted.npz   probabilities that the trusted listings got from heads that never saw them
+    encoder-image.onnx where the image encoder is an ONNX file
+    checksums.json     SHA-256 of every other file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from rayon import __version__
+from rayon.data.taxonomy import Category, Taxonomy
+from rayon.encoders.image_encoders import ENCODER_FILE
+from rayon.errors import ModelError
+from rayon.learning.card import model_card
+from rayon.learning.decision import DecisionPolicy
+from rayon.learning.evaluation import evaluate
+from rayon.learning.factory import head_from_state, modality_from_spec
+from rayon.learning.fitting import CrossFitted
+from rayon.learning.fusion import LateFusion
+from rayon.learning.model import ProductClassifier
+from rayon.learning.model_files import FORMAT_VERSION, MODEL_FILE, ModelReader, writing_model
+from rayon.learning.neighbours import NeighbourIndex
+from rayon.learning.prediction_sets import PredictionSets
+
+CARD_FILE = "MODEL_CARD.md"
+M = TypeVar("M", bound=ProductClassifier)
+
+
+def save_model(model: ProductClassifier, folder: Path, *, overwrite: bool = False) -> None:
+    """Write the folder as a whole or not at all; see the module's page for what is in it."""
+    with writing_model(folder, overwrite=overwrite) as writer:
+        for modality in model.modalities_:
+            onnx = getattr(getattr(modality, "encoder", None), "path", None)
+            if isinstance(onnx, Path):
+                writer.copy(ENCODER_FILE, onnx)
+        for name, head in model.heads_.items():
+            writer.write_arrays(f"head_{name}.npz", head.to_arrays())
+        writer.write_arrays("fusion.npz", model.fusion_.to_arrays())
+        writer.write_arrays("policy.npz", model.policy_.to_arrays())
+        writer.write_arrays("sets.npz", model.sets_.to_arrays())
+        writer.write_arrays("neighbours.npz", model.neighbours_.to_arrays())
+        writer.write_arrays("cross_fitted.npz", _cross_fitted_arrays(model.cross_fitted_))
+        writer.write_json("taxonomy.json", model.taxonomy_.to_rows())
+        document = describe(model)
+        writer.write_json(MODEL_FILE, document)
+        writer.write_text(CARD_FILE, model_card(document))
+    model.version_ = ModelReader(folder).fingerprint()
+
+
+def load_model(kind: type[M], folder: Path, *, cache: Path | None, threads: int | None) -> M:
+    """Read the folder back after checking every byte of it."""
+    reader = ModelReader(folder)
+    try:
+        return _rebuild(kind, reader, cache, threads)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ModelError(
+            f"The model file {folder / MODEL_FILE} lacks {error}",
+            "It may come from another Rayon; train again",
+        ) from None
+
+
+def describe(model: ProductClassifier) -> dict[str, Any]:
+    """JSON-ready description of a fitted model: the content of ``model.json``."""
+    return {
+        "format": FORMAT_VERSION,
+        "rayon": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "random_state": model.random_state,
+        "folds": model.folds,
+        "codes": model.taxonomy_.codes,
+        "codes_are_numbers": bool(np.issubdtype(model.classes_.dtype, np.integer)),
+        "encoders": {modality.name: modality.spec() for modality in model.modalities_},
+        "heads": {
+            name: {"kind": type(head).__name__, "params": head.params()}
+            for name, head in model.heads_.items()
+        },
+        "fusion": model.fusion_.params(),
+        "policy": model.policy_.params(),
+        "sets": model.sets_.params(),
+        "data": {**model.n_listings_, "fingerprint": getattr(model, "fingerprint_", "")},
+        "promise": _promise(model),
+        "figures": cross_fitted_figures(model),
+    }
+
+
+def cross_fitted_figures(model: ProductClassifier) -> dict[str, Any]:
+    """Figures on the trusted listings, each scored by a model that never saw it."""
+    fitted = model.cross_fitted_
+    return evaluate(
+        fitted.probabilities,
+        fitted.fused,
+        fitted.y,
+        fitted.accepted,
+        model.taxonomy_.codes,
+        labels={category.code: category.label() for category in model.taxonomy_},
+        seed=model.random_state,
+    ).to_dict()
+
+
+def _promise(model: ProductClassifier) -> dict[str, Any]:
+    report = model.policy_.report()
+    codes = model.taxonomy_.codes
+    return {
+        **report,
+        "precision": model.precision,
+        "review_codes": [codes[index] for index in model.policy_.review_codes_],
+    }
+
+
+def _cross_fitted_arrays(fitted: CrossFitted) -> dict[str, Any]:
+    scores = {f"scores_{name}": proba.astype(np.float32) for name, proba in fitted.probabilities.items()}
+    return {"y": fitted.y, "fused": fitted.fused.astype(np.float32), "accepted": fitted.accepted, **scores}
+
+
+def _rebuild(kind: type[M], reader: ModelReader, cache: Path | None, threads: int | None) -> M:
+    document = reader.model
+    model = kind(
+        precision=document["promise"]["precision"],
+        folds=document["folds"],
+        cache=cache,
+        threads=threads,
+        random_state=document["random_state"],
+    )
+    model.taxonomy_ = Taxonomy(Category(**row) for row in reader.read_json("taxonomy.json"))
+    codes = model.taxonomy_.codes
+    model.classes_ = np.array([int(code) for code in codes] if document["codes_are_numbers"] else codes)
+    model.modalities_ = [
+        modality_from_spec(name, spec, reader.folder, cache=cache, threads=threads)
+        for name, spec in document["encoders"].items()
+    ]
+    model.heads_ = {
+        name: head_from_state(head["kind"], reader.read_arrays(f"head_{name}.npz"))
+        for name, head in document["heads"].items()
+    }
+    model.fusion_ = LateFusion.from_state(document["fusion"], reader.read_arrays("fusion.npz"))
+    model.policy_ = DecisionPolicy.from_state(document["policy"], reader.read_arrays("policy.npz"))
+    model.sets_ = PredictionSets.from_state(document["sets"], reader.read_arrays("sets.npz"))
+    model.neighbours_ = NeighbourIndex.from_arrays(reader.read_arrays("neighbours.npz"))
+    model.cross_fitted_ = _cross_fitted(reader.read_arrays("cross_fitted.npz"))
+    model.n_listings_ = {key: document["data"][key] for key in ("trusted", "train_only")}
+    model.fingerprint_ = document["data"]["fingerprint"]
+    model.training_errors_ = {}
+    model.version_ = reader.fingerprint()
+    return model
+
+
+def _cross_fitted(arrays: Mapping[str, Any]) -> CrossFitted:
+    scores = {
+        name.removeprefix("scores_"): proba.astype(np.float64)
+        for name, proba in arrays.items()
+        if name.startswith("scores_")
+    }
+    return CrossFitted(arrays["y"], scores, arrays["fused"].astype(np.float64), arrays["accepted"])

@@ -1,0 +1,113 @@
+"""A model on labelled catalogues that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayon.data.listings import Listing
+from rayon.data.loading import Rejected, read_catalogue
+from rayon.learning.crossfit import Progress
+from rayon.learning.evaluation import evaluate
+from rayon.learning.figures import Evaluation
+from rayon.learning.model import ProductClassifier
+
+_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The figures of a model, and what lies behind them.
+
+    Parameters
+    ----------
+    evaluation
+        The figures.
+    listings, codes
+        The N listings with their true codes.
+    fused, accepted
+        The N answers: probabilities `float64[N, K]` and decisions `bool[N]`.
+    rejected
+        Rows that were left out, with their reasons.
+    seen
+        How many of the listings the model was trained on: their figures flatter it.
+    """
+
+    evaluation: Evaluation
+    listings: list[Listing]
+    codes: list[str]
+    fused: NDArray[np.float64]
+    accepted: NDArray[np.bool_]
+    rejected: list[Rejected]
+    seen: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {
+            **self.evaluation.to_dict(),
+            "seen_in_training": self.seen,
+            "rejected": [{"source": r.source, "row": r.number, "reason": r.reason} for r in self.rejected],
+        }
+
+
+def evaluate_model(
+    model: ProductClassifier,
+    catalogues: Sequence[Path],
+    progress: Progress,
+    *,
+    reading: Mapping[str, Any] | None = None,
+) -> Evaluated:
+    """Score a model on labelled catalogues, joined.
+
+    Listings in which nothing could be used count as answered by the prior, and are never accepted.
+
+    Parameters
+    ----------
+    model
+        A fitted classifier.
+    catalogues
+        Labelled ones. Codes that the model does not know count as errors.
+    progress
+        Told how far each stage is.
+    reading
+        How to read them: the keywords ``columns``, ``images`` and ``encoding`` of `read_catalogue`.
+    """
+    loaded = read_catalogue(catalogues, codes="required", **(reading or {}))
+    codes = list(loaded.codes or [])
+    known = {code: index for index, code in enumerate(model.taxonomy_.codes)}
+    fused, accepted = [], []
+    scores: dict[str, list[Any]] = {modality.name: [] for modality in model.modalities_}
+    for start in range(0, len(loaded), _CHUNK):
+        part = model.scores(loaded.listings[start : start + _CHUNK])
+        fused.append(part.fused)
+        accepted.append(model.policy_.accept(part.fused) & part.usable())
+        for name, proba in part.probabilities.items():
+            scores[name].append(proba)
+        progress("Classifying", min(start + _CHUNK, len(loaded)), len(loaded))
+    answers = np.concatenate(fused)
+    decisions = np.concatenate(accepted)
+    progress("Computing intervals", 0, 1)
+    evaluation = evaluate(
+        {name: np.concatenate(parts) for name, parts in scores.items()},
+        answers,
+        np.array([known.get(code, -1) for code in codes], dtype=np.int64),
+        decisions,
+        model.taxonomy_.codes,
+        labels={category.code: category.label() for category in model.taxonomy_},
+        true_codes=codes,
+    )
+    progress("Computing intervals", 1, 1)
+    return Evaluated(
+        evaluation,
+        loaded.listings,
+        codes,
+        answers,
+        decisions,
+        loaded.rejected,
+        sum(model.neighbours_.was_seen(listing) for listing in loaded.listings),
+    )
