@@ -221,9 +221,9 @@ def change(name: str, value: Any) -> dict[str, Any]:
         ("experts", lambda array: np.array(["forest"])),
         ("linear/weights", lambda array: array[:-1]),
         ("linear/bias", lambda array: array[:, None]),
-        ("network/embeddings", lambda array: array[:, :-1]),
-        ("network/columns", lambda array: array[:-1]),
-        ("network/columns", lambda array: array + 65536),
+        ("network/1/embeddings", lambda array: array[:, :-1]),
+        ("network/1/columns", lambda array: array[:-1]),
+        ("network/1/columns", lambda array: array + 65536),
         ("linear/columns", lambda array: -1 - array),
     ],
 )

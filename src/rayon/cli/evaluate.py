@@ -59,7 +59,7 @@ def _write_report(folder: Path, model: ProductClassifier, model_dir: Path, evalu
         folder,
         evaluated.evaluation,
         subtitle=f"Model {model_dir.name} on {len(evaluated.codes):,} labelled listings",
-        promised=model.precision if model.policy_.threshold_ is not None else None,
+        promised=model.precision,
         promise_note=model.policy_.report()["message"],
         facts={
             "Model": str(model_dir),

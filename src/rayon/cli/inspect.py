@@ -39,7 +39,9 @@ def inspect(
     if inspected.note:
         say(f"Labels were not checked: {inspected.note}")
     if report is not None:
-        write_inspection_report(report, inspected.inspection)
+        write_inspection_report(
+            report, inspected.inspection, listings=inspected.listings, codes=inspected.codes
+        )
         say(f"Report: {report}")
     inspection = inspected.inspection
     raise typer.Exit(SOME_ROWS_FAILED if inspection.rejected_rows or inspection.unreadable_images else DONE)

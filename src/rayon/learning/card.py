@@ -11,17 +11,19 @@ def model_card(model: dict[str, Any]) -> str:
     lines = [
         "# Model card",
         "",
-        f"Made {model['created']} by Rayon {model['rayon']}; format {model['format']}, seed {model['random_state']}.",
+        f"Made {model['created']} by Rayon {model['rayon']}, format {model['format']}, "
+        f"seed {model['random_state']}.",
         "",
         "## What it does",
         "",
         f"It gives a listing one of {len(model['codes'])} product type codes from its "
-        f"{' and '.join(model['encoders'])}, with a calibrated confidence, and decides whether the answer can be "
-        "filed or a person should look. Any part of a listing may be missing, not all of them.",
+        f"{' and '.join(model['encoders'])}, with a calibrated confidence, and decides whether the answer "
+        "can be filed or a person should look. Any part of a listing may be missing, not all of them.",
         "",
         "## What it learned from",
         "",
-        f"- {data['trusted']:,} trusted listings: they teach, calibrate, set the threshold and give the figures below",
+        f"- {data['trusted']:,} trusted listings: they teach, calibrate, set the threshold and give the "
+        "figures below",
         f"- {data['train_only']:,} train-only listings: they teach the heads and nothing else",
         f"- data fingerprint `{data['fingerprint'] or 'not recorded'}`",
         "",
@@ -39,8 +41,8 @@ def model_card(model: dict[str, Any]) -> str:
         "",
         "## Where it should not be trusted",
         "",
-        "- The promise and the confidence hold for listings distributed like the trusted ones. Another mix of codes, "
-        "sellers, languages or pictures breaks them; watch live quality on a random sample.",
+        "- The promise and the confidence hold for listings distributed like the trusted ones. Another mix "
+        "of codes, sellers, languages or pictures breaks them; watch live quality on a random sample.",
         f"- Codes with fewer than {promise['min_code_listings']} calibration listings always go to review"
         + (
             f": {', '.join(promise['review_codes'])}."
@@ -72,8 +74,8 @@ def _promise(promise: dict[str, Any], fused: dict[str, Any]) -> list[str]:
         return [promise["message"] or "Nothing is accepted: the data cannot support a promise."]
     return [
         f"The accepted listings as a whole are at least {promise['precision']:.1%} right, with "
-        f"{promise['confidence']:.0%} confidence over the draw of the calibration data. Listings with a score of "
-        f"{promise['threshold']:.4f} or more are accepted.",
+        f"{promise['confidence']:.0%} confidence over the draw of the calibration data. Listings with a "
+        f"score of {promise['threshold']:.4f} or more are accepted.",
         "",
         f"Cross-fitted on the trusted listings, {fused['coverage']:.1%} were accepted"
         + (

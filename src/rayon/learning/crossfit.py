@@ -7,6 +7,7 @@ every fold but the one that holds their near-duplicates, and are never predicted
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def cross_fit(
     n_classes: int,
     *,
     sample_weight: NDArray[np.float64] | None = None,
+    threads: int = 1,
     on_fold: Callable[[int], None] | None = None,
 ) -> NDArray[np.float64]:
     """Out-of-fold class probabilities of the trusted listings.
@@ -52,6 +54,8 @@ def cross_fit(
         K.
     sample_weight
         `float64[n]`, optional.
+    threads
+        Folds learned side by side; the result does not depend on it, memory does.
     on_fold
         Called with the number of folds that are done.
 
@@ -61,15 +65,19 @@ def cross_fit(
         `float64[n, K]`; rows of NaN for listings that are not trusted, or whose fold left nothing to learn.
     """
     proba = np.full((len(y), n_classes), np.nan)
-    for done, fold in enumerate(np.unique(folds), start=1):
+
+    def learn(fold: int) -> None:
         held_out = np.flatnonzero((folds == fold) & trusted)
         teaching = np.flatnonzero(folds != fold)
         if len(held_out) and len(np.unique(y[teaching])) > 1:
             weight = None if sample_weight is None else sample_weight[teaching]
             head = make_head().fit(features[teaching], y[teaching], n_classes, sample_weight=weight)
             proba[held_out] = head.predict_proba(features[held_out])
-        if on_fold is not None:
-            on_fold(done)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="rayon-folds") as pool:
+        for done, _ in enumerate(pool.map(learn, np.unique(folds)), start=1):
+            if on_fold is not None:
+                on_fold(done)
     return proba
 
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from rayon.data.duplicates import duplicate_groups
 from rayon.data.listings import Listing
@@ -46,6 +48,7 @@ class Recipe:
     precision: float
     folds: int
     random_state: int
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class CrossFitted:
     y
         `int64[M]`, class indices of the trusted listings.
     probabilities
-        Per modality `float64[M, K]`, rows of NaN where it is missing.
+        Per modality `float64[M, K]`, what it alone would answer, calibrated; NaN where it is missing.
     fused
         `float64[M, K]`.
     accepted
@@ -113,6 +116,19 @@ def fit_all(
     TrainingError
         When there is a single code, too few trusted listings, or no modality that any listing has.
     """
+    # The matrices are small: threads inside BLAS cost many times what they bring (20 times, measured).
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _fit_all(recipe, listings, y, trusted, codes, progress)
+
+
+def _fit_all(
+    recipe: Recipe,
+    listings: Sequence[Listing],
+    y: NDArray[np.int64],
+    trusted: NDArray[np.bool_],
+    codes: Sequence[str],
+    progress: Progress,
+) -> Fitted:
     _refuse_hopeless(y, trusted)
     encoded = {m.name: _encode(m, listings, progress) for m in recipe.modalities}
     encoded = {name: part for name, part in encoded.items() if len(np.unique(y[part.rows])) > 1}
@@ -195,6 +211,8 @@ def _fit_heads(
             folds[part.rows],
             trusted[part.rows],
             n_classes,
+            # Text heads use several threads themselves, and their features are large.
+            threads=1 if sparse.issparse(part.features) else recipe.threads,
             on_fold=lambda done, stage=stage, rounds=rounds: progress(stage, done, rounds),  # type: ignore[misc]
         )
         heads[name] = recipe.make_head[name]().fit(part.features, y[part.rows], n_classes)
@@ -216,12 +234,30 @@ def _cross_fit_fusion(
         return fusion.predict_proba({name: proba[predict] for name, proba in scores.items()})
 
     fused = cross_fit_by_fold(fuse, folds, np.empty((len(y), n_classes)))
+    alone = {name: _cross_fit_alone(recipe, proba, y, folds) for name, proba in scores.items()}
 
     def accept(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.bool_]:
         return DecisionPolicy(precision=recipe.precision).fit(fused[learn], y[learn]).accept(fused[predict])
 
     accepted = cross_fit_by_fold(accept, folds, np.zeros(len(y), dtype=bool))
-    return CrossFitted(y, dict(scores), fused, accepted)
+    return CrossFitted(y, alone, fused, accepted)
+
+
+def _cross_fit_alone(
+    recipe: Recipe, proba: NDArray[np.float64], y: NDArray[np.int64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What the model answers where this modality is all there is; NaN where it is missing."""
+    alone = np.full_like(proba, np.nan)
+    rows = np.flatnonzero(~np.isnan(proba[:, 0]))
+
+    def calibrate(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.float64]:
+        fusion = LateFusion(random_state=recipe.random_state)
+        fusion.fit({"alone": proba[rows[learn]]}, y[rows[learn]], proba.shape[1])
+        return fusion.predict_proba({"alone": proba[rows[predict]]})
+
+    if len(np.unique(folds[rows])) > 1:
+        alone[rows] = cross_fit_by_fold(calibrate, folds[rows], np.empty((len(rows), proba.shape[1])))
+    return alone
 
 
 def _any_present(probabilities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:

@@ -12,15 +12,9 @@ from sklearn.base import BaseEstimator
 
 from rayon.errors import ModelError, NotFittedError, TrainingError
 from rayon.learning.calibration import fitted_temperature
+from rayon.learning.modality_stacks import ModalityStacks, members_of, patterns_of
 from rayon.learning.probabilities import balanced_folds, check_labels, check_probabilities, floored_log
-from rayon.learning.stacking import FLOOR, Stacker, log_prior
-
-MAX_EXHAUSTIVE_MODALITIES = 3
-"""With more modalities only the sets seen in training get a stack of their own; there are 2^M of them."""
-
-POOL_EXPONENT = 0.7
-"""Trust in each of several modalities before any listing with all of them is seen. Modalities err together
-more than independent evidence would (exponent 1), and less than copies (exponent 1 / M)."""
+from rayon.learning.stacking import FLOOR
 
 
 class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -28,8 +22,8 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     Each modality is calibrated on the rows that have it. For each set of modalities a `Stacker` combines
     the calibrated log-probabilities; it is learned on the rows that have at least that set, and shrinks
-    towards the plain pool of evidence the fewer there are. A set that was never seen together is pooled
-    so outright. A last temperature for each set comes from cross-fitted predictions.
+    towards a plain pool of the evidence the fewer there are. A set that was seen together in fewer than ten
+    rows a class is pooled so outright. A last temperature for each set comes from cross-fitted predictions.
 
     Parameters
     ----------
@@ -74,8 +68,7 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             raise TrainingError("Fusion needs at least one row", "Give trusted listings with probabilities")
         self.modalities_ = names
         self.n_classes_ = logs.shape[2]
-        self._log_prior = log_prior(labels, self.n_classes_)
-        self._calibrators, self._stackers = self._fit_stacks(logs, labels, None)
+        self._stacks = ModalityStacks().fit(logs, labels)
         self._temperatures = self._cross_fitted_temperatures(logs, labels)
         return self
 
@@ -103,8 +96,8 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         logs = np.full((len(self.modalities_), *given.shape[1:]), np.nan)
         for position, name in enumerate(probabilities):
             logs[self.modalities_.index(name)] = given[position]
-        scores = _combine(logs, self._calibrators, self._stackers, self._log_prior)
-        patterns = _patterns(logs)
+        scores = self._stacks.log_proba(logs)
+        patterns = patterns_of(logs)
         heat = np.ones(len(patterns))
         for pattern, temperature in self._temperatures.items():
             heat[patterns == pattern] = temperature
@@ -114,10 +107,10 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def trust_(self) -> dict[str, NDArray[np.float64]]:
         """Exponent of each modality for each code `float64[K]` when all are there, calibration included."""
         self._require_fitted()
-        everything = 2 ** len(self.modalities_) - 1
-        alone = np.concatenate([calibrator.trust for calibrator in self._calibrators])
-        stacker = self._stackers.get(everything)
-        together = _start(len(self.modalities_)) if stacker is None else stacker.trust
+        everything = list(range(len(self.modalities_)))
+        stacker = self._stacks.stackers.get(2 ** len(everything) - 1)
+        together = self._stacks.start(everything)[:, None] if stacker is None else stacker.trust
+        alone = np.concatenate([calibrator.trust for calibrator in self._stacks.calibrators])
         return dict(zip(self.modalities_, alone * together, strict=True))
 
     def params(self) -> dict[str, Any]:
@@ -127,19 +120,13 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             "random_state": self.random_state,
             "n_folds": self.n_folds,
             "modalities": self.modalities_,
-            "patterns": sorted(self._stackers),
-            "temperatures": [self._temperatures[pattern] for pattern in sorted(self._stackers)],
+            "temperatures": {str(pattern): value for pattern, value in self._temperatures.items()},
         }
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The learned arrays, by names that npz can hold."""
         self._require_fitted()
-        arrays: dict[str, NDArray[Any]] = {"log_prior": self._log_prior}
-        for position, calibrator in enumerate(self._calibrators):
-            arrays |= calibrator.to_arrays(f"calibrator_{position}_")
-        for pattern, stacker in sorted(self._stackers.items()):
-            arrays |= stacker.to_arrays(f"stack_{pattern}_")
-        return arrays
+        return self._stacks.to_arrays()
 
     @classmethod
     def from_state(cls, params: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -150,25 +137,13 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         ModelError
             When a part is missing.
         """
-        stored = dict(arrays)
         try:
             fusion = cls(random_state=params["random_state"], n_folds=params["n_folds"])
             fusion.modalities_ = list(params["modalities"])
-            fusion._log_prior = np.asarray(stored["log_prior"], dtype=np.float64)
-            fusion.n_classes_ = len(fusion._log_prior)
-            fusion._calibrators = [
-                Stacker.from_arrays(stored, f"calibrator_{position}_", 1, start=1.0, interactions=False)
-                for position in range(len(fusion.modalities_))
-            ]
-            fusion._stackers = {
-                pattern: Stacker.from_arrays(
-                    stored, f"stack_{pattern}_", size, start=_start(size), interactions=True
-                )
-                for pattern in params["patterns"]
-                for size in [int(pattern).bit_count()]
-            }
-            fusion._temperatures = dict(zip(params["patterns"], params["temperatures"], strict=True))
-        except (KeyError, TypeError, ValueError) as error:
+            fusion._stacks = ModalityStacks.from_arrays(arrays)
+            fusion.n_classes_ = len(fusion._stacks.log_prior)
+            fusion._temperatures = {int(key): float(heat) for key, heat in params["temperatures"].items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The stored fusion lacks or garbles {error}", "Train the model again") from None
         return fusion
 
@@ -193,95 +168,22 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             logs.append(floored_log(checked, FLOOR))
         return np.stack(logs)
 
-    def _fit_stacks(
-        self, logs: NDArray[np.float64], y: NDArray[np.int64], near: LateFusion | None
-    ) -> tuple[list[Stacker], dict[int, Stacker]]:
-        present = ~np.isnan(logs[:, :, 0])
-        prior = log_prior(y, logs.shape[2])
-        calibrators = [
-            Stacker(interactions=False).fit(
-                modality[None, rows], y[rows], prior, near=near._calibrators[position] if near else None
-            )
-            for position, (modality, rows) in enumerate(zip(logs, present, strict=True))
-        ]
-        stackers: dict[int, Stacker] = {}
-        for pattern in near._stackers if near else _learnable_patterns(logs):
-            members = _members(pattern, len(logs))
-            rows = present[members].all(axis=0)
-            stackers[pattern] = Stacker(_start(len(members))).fit(
-                _calibrated(logs[:, rows], calibrators, members),
-                y[rows],
-                prior,
-                near=near._stackers[pattern] if near else None,
-            )
-        return calibrators, stackers
-
     def _cross_fitted_temperatures(self, logs: NDArray[np.float64], y: NDArray[np.int64]) -> dict[int, float]:
+        """Temperature of each pattern that was learned, from predictions on rows that were held out."""
         folds = balanced_folds(y, self.n_folds, np.random.default_rng(self.random_state))
-        held_out: dict[int, list[tuple[NDArray[np.float64], NDArray[np.int64]]]] = {
-            pattern: [] for pattern in self._stackers
-        }
+        patterns = [2**position for position in range(len(logs))] + list(self._stacks.stackers)
+        held_out = {pattern: np.full(logs.shape[1:], np.nan) for pattern in patterns}
         for fold in np.unique(folds) if len(y) >= self.n_folds else []:
-            inside, outside = folds != fold, folds == fold
-            calibrators, stackers = self._fit_stacks(logs[:, inside], y[inside], self)
-            for pattern, stacker in stackers.items():
-                members = _members(pattern, len(logs))
-                rows = outside & ~np.isnan(logs[members, :, 0]).any(axis=0)
-                scores = stacker.log_proba(_calibrated(logs[:, rows], calibrators, members))
-                held_out[pattern].append((scores, y[rows]))
+            outside = folds == fold
+            stacks = ModalityStacks().fit(logs[:, ~outside], y[~outside], near=self._stacks)
+            for pattern, found in held_out.items():
+                members = members_of(pattern, len(logs))
+                rows = np.flatnonzero(outside & ~np.isnan(logs[members, :, 0]).any(axis=0))
+                part = np.full((len(logs), len(rows), logs.shape[2]), np.nan)
+                part[members] = logs[members][:, rows]
+                found[rows] = stacks.log_proba(part)
+        scored = {pattern: ~np.isnan(found[:, 0]) for pattern, found in held_out.items()}
         return {
-            pattern: fitted_temperature(
-                np.concatenate([scores for scores, _ in parts]), np.concatenate([truth for _, truth in parts])
-            )
-            if parts
-            else 1.0
-            for pattern, parts in held_out.items()
+            pattern: fitted_temperature(found[scored[pattern]], y[scored[pattern]])
+            for pattern, found in held_out.items()
         }
-
-
-def _combine(
-    logs: NDArray[np.float64],
-    calibrators: list[Stacker],
-    stackers: Mapping[int, Stacker],
-    prior: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Log-probabilities `[N, K]` of rows of any availability; rows without a modality get the prior."""
-    scores = np.tile(prior, (logs.shape[1], 1))
-    patterns = _patterns(logs)
-    for pattern in np.unique(patterns[patterns > 0]).tolist():
-        rows, members = patterns == pattern, _members(pattern, len(logs))
-        calibrated = _calibrated(logs[:, rows], calibrators, members)
-        if pattern in stackers:
-            scores[rows] = stackers[pattern].log_proba(calibrated)
-        else:
-            scores[rows] = prior + _start(len(members)) * (calibrated - prior).sum(axis=0)
-    return scores
-
-
-def _calibrated(
-    logs: NDArray[np.float64], calibrators: list[Stacker], members: list[int]
-) -> NDArray[np.float64]:
-    return np.stack([calibrators[member].log_proba(logs[member][None]) for member in members])
-
-
-def _start(n_modalities: int) -> float:
-    return 1.0 if n_modalities == 1 else POOL_EXPONENT
-
-
-def _patterns(logs: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Which modalities each row has, as a sum of powers of two `int64[N]`."""
-    present = ~np.isnan(logs[:, :, 0])
-    return np.asarray((2 ** np.arange(len(logs))) @ present, dtype=np.int64)
-
-
-def _members(pattern: int, n_modalities: int) -> list[int]:
-    return [position for position in range(n_modalities) if pattern >> position & 1]
-
-
-def _learnable_patterns(logs: NDArray[np.float64]) -> list[int]:
-    """Sets of modalities that get a stack of their own: seen in training, or all when there are few."""
-    seen = {pattern for pattern in np.unique(_patterns(logs)).tolist() if pattern}
-    seen |= {2**position for position in range(len(logs))}
-    if len(logs) <= MAX_EXHAUSTIVE_MODALITIES:
-        seen |= set(range(1, 2 ** len(logs)))
-    return sorted(seen)

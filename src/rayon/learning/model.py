@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from rayon.data.listings import Listing, as_listings
 from rayon.data.taxonomy import Taxonomy, sort_codes
 from rayon.encoders.base import Features, ImageEncoder, TextEncoder
+from rayon.encoders.pipeline import available_cores
 from rayon.errors import ListingError, NotFittedError, TrainingError
 from rayon.learning.crossfit import Progress, silent
 from rayon.learning.explain import Explanation, explain_listing
@@ -36,7 +37,7 @@ class Scores:
     fused
         `float64[N, K]`, calibrated; the prior where nothing could be used.
     probabilities
-        Per modality `float64[N, K]`, rows of NaN where it is missing.
+        Per modality `float64[N, K]`, calibrated: what it alone would answer; NaN where it is missing.
     errors
         Position of a listing to the reason why a part of it could not be used.
     """
@@ -156,7 +157,14 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.modalities_, make_head = make_modalities(
             self.text, self.image, cache=self.cache, threads=self.threads, random_state=self.random_state
         )
-        recipe = Recipe(self.modalities_, make_head, self.precision, self.folds, self.random_state)
+        recipe = Recipe(
+            self.modalities_,
+            make_head,
+            self.precision,
+            self.folds,
+            self.random_state,
+            self.threads or available_cores(),
+        )
         fitted = fit_all(recipe, items + extra, target, trusted, codes, progress)
         self.modalities_ = [m for m in self.modalities_ if m.name in fitted.heads]
         self.heads_, self.fusion_, self.policy_ = fitted.heads, fitted.fusion, fitted.policy
@@ -294,7 +302,16 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                 proba[encoded.rows] = self.head_proba(modality.name, encoded.features)
             probabilities[modality.name] = proba
             errors |= encoded.errors
-        return Scores(self.fusion_.predict_proba(probabilities), probabilities, errors)
+        alone = {name: self._alone(name, proba) for name, proba in probabilities.items()}
+        return Scores(self.fusion_.predict_proba(probabilities), alone, errors)
+
+    def _alone(self, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the model answers where this modality is all there is; rows of NaN where it is missing."""
+        missing = np.isnan(proba[:, 0])
+        others = {m.name: np.full_like(proba, np.nan) for m in self.modalities_}
+        answers = self.fusion_.predict_proba(others | {name: proba})
+        answers[missing] = np.nan
+        return answers
 
     def _decide_chunk(self, scores: Scores) -> list[Prediction]:
         usable = scores.usable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -52,7 +53,7 @@ class Stacker:
     Parameters
     ----------
     start
-        Trust in each modality before any data is seen.
+        Trust in each modality before any data is seen: one number for all, or `[M]`.
     interactions
         Whether to learn :math:`W`.
     shrinkage
@@ -69,7 +70,7 @@ class Stacker:
 
     def __init__(
         self,
-        start: float = 1.0,
+        start: float | NDArray[np.float64] = 1.0,
         *,
         interactions: bool = True,
         shrinkage: Shrinkage | None = None,
@@ -140,19 +141,14 @@ class Stacker:
         return {f"{prefix}weights": self.weights, f"{prefix}log_prior": self.log_prior}
 
     @classmethod
-    def from_arrays(
-        cls,
-        arrays: dict[str, NDArray[Any]],
-        prefix: str,
-        n_modalities: int,
-        *,
-        start: float,
-        interactions: bool,
-    ) -> Self:
-        """Restore what `to_arrays` gave."""
-        stacker = cls(start, interactions=interactions)
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, n_modalities: int) -> Self:
+        """Restore what `to_arrays` gave, as far as answering goes."""
+        stacker = cls()
         stacker._set_prior(n_modalities, np.asarray(arrays[f"{prefix}log_prior"], dtype=np.float64))
-        stacker.weights = np.asarray(arrays[f"{prefix}weights"], dtype=np.float64)
+        weights = np.asarray(arrays[f"{prefix}weights"], dtype=np.float64)
+        if weights.shape != stacker.weights.shape:
+            raise ValueError(f"{prefix}weights")
+        stacker.weights = weights
         return stacker
 
     def _set_prior(self, n_modalities: int, log_prior: NDArray[np.float64]) -> None:
@@ -160,13 +156,14 @@ class Stacker:
         size = n_modalities * len(log_prior)
         spread = self.shrinkage
         parts = [
-            (n_modalities, self.start, spread.trust),
-            (size, 0.0, spread.class_trust),
-            (len(log_prior), 0.0, spread.offset),
-            (size * len(log_prior) * self.interactions, 0.0, spread.interaction),
+            (n_modalities, spread.trust),
+            (size, spread.class_trust),
+            (len(log_prior), spread.offset),
+            (size * len(log_prior) * self.interactions, spread.interaction),
         ]
-        self._mean: NDArray[np.float64] = np.concatenate([np.full(count, mean) for count, mean, _ in parts])
-        self._scale = np.concatenate([np.full(count, deviation) for count, _, deviation in parts])
+        self._scale = np.concatenate([np.full(count, deviation) for count, deviation in parts])
+        self._mean = np.zeros_like(self._scale)
+        self._mean[:n_modalities] = self.start
         self.weights = self._mean.copy()
 
     def _parts(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

@@ -26,6 +26,8 @@ _ENOUGH = 100_000
 """Listings to learn from, repeats included, before the weights settle."""
 
 _MAX_EPOCHS = 12
+_NETWORKS = 2
+_NETWORK_COLUMNS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class _Part:
 
 
 class TextHead:
-    """The average of a linear model on all n-grams and a small network on words.
+    """The average of a linear model on all n-grams and of small networks on words.
 
-    Both see counts as `Tfidf` weighs them and are learned by minibatch AdaGrad; their log-probabilities are
-    averaged.
+    All see counts as `Tfidf` weighs them and are learned by minibatch AdaGrad; log-probabilities are averaged
+    over the networks, then over the two kinds.
 
     Parameters
     ----------
@@ -49,7 +51,8 @@ class TextHead:
     epochs
         Passes over the data; where not given, 3, and up to 12 for fewer than 33,000 listings.
     min_df
-        Character n-grams that fewer listings have are left out. Words all stay.
+        Character n-grams that fewer listings have are left out of the linear model. Words all stay there; the
+        networks take the 262,144 most frequent words and pairs.
     threads
         With 2, the experts learn side by side. The result does not depend on it.
     random_state
@@ -97,16 +100,20 @@ class TextHead:
         epochs = self.epochs or int(np.clip(np.ceil(_ENOUGH / len(y)), 3, _MAX_EPOCHS))
 
         def learn(name: str) -> _Part:
-            tfidf = Tfidf.fit(frequency, len(y), self._choose(name, frequency))
-            training = Training(tfidf.transform(counts), y, weight, n_classes, epochs, self.random_state)
-            return _Part(tfidf, EXPERTS[name].fit(training))
+            kind, _, member = name.partition("/")
+            tfidf = Tfidf.fit(frequency, len(y), self._choose(kind, frequency))
+            seed = self.random_state + int(member or 0)
+            training = Training(tfidf.transform(counts), y, weight, n_classes, epochs, seed)
+            return _Part(tfidf, EXPERTS[kind].fit(training))
+
+        names = _members(self.experts)
 
         # The network's small matrix products lose far more by threads inside BLAS than they gain.
         with (
             threadpool_limits(limits=1, user_api="blas"),
             ThreadPoolExecutor(max(1, self.threads), thread_name_prefix="rayon-text") as pool,
         ):
-            self._parts = dict(zip(self.experts, pool.map(learn, self.experts), strict=True))
+            self._parts = dict(zip(names, pool.map(learn, names), strict=True))
         return self
 
     def predict_proba(self, X: Features) -> Floats:
@@ -114,8 +121,13 @@ class TextHead:
         if not self._parts:
             raise NotFittedError("The text head has not learned anything yet", "Call fit first")
         counts = _as_counts(X)
-        scores = [part.expert.log_proba(part.tfidf.transform(counts)) for part in self._parts.values()]
-        return softmax(np.mean(scores, axis=0, dtype=np.float32))
+        total = np.zeros((), np.float32)
+        for kind in self.experts:
+            members = [name for name in self._parts if name.partition("/")[0] == kind]
+            vectors = self._parts[members[0]].tfidf.transform(counts)
+            for name in members:
+                total = total + self._parts[name].expert.log_proba(vectors) / np.float32(len(members))
+        return softmax(total / np.float32(len(self.experts)))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Learned state and parameters as plain arrays; large weights in half precision."""
@@ -133,7 +145,9 @@ class TextHead:
             arrays[f"{name}/dimension"] = np.array(part.tfidf.dimension)
             for key in _names(part.expert):
                 value = getattr(part.expert, key)
-                arrays[f"{name}/{key}"] = value.astype(np.float16) if f"{name}/{key}" in _HALVED else value
+                arrays[f"{name}/{key}"] = (
+                    value.astype(np.float16) if (type(part.expert), key) in _HALVED else value
+                )
         return arrays
 
     @classmethod
@@ -147,7 +161,7 @@ class TextHead:
                 random_state=int(arrays["random_state"]),
             )
             head._check_experts()
-            head._parts = {name: _read_part(name, arrays) for name in head.experts}
+            head._parts = {name: _read_part(name, arrays) for name in _members(head.experts)}
         except (KeyError, ValueError, TypeError, TrainingError) as error:
             raise ModelError(f"The text head cannot be read ({error})", "Train the model again") from None
         return head
@@ -165,12 +179,25 @@ class TextHead:
         chosen = frequency > 0
         if name == "network" and chosen[words].any():
             chosen[words.stop :] = False
+            if chosen.sum() > _NETWORK_COLUMNS:
+                frequent = np.argsort(-frequency[words], kind="stable")[:_NETWORK_COLUMNS]
+                chosen[words] = False
+                chosen[frequent] = True
         if name == "linear" and (frequency >= self.min_df).any():
             chosen[words.stop :] &= frequency[words.stop :] >= self.min_df
         return chosen
 
 
-_HALVED = frozenset({"linear/weights", "network/embeddings"})
+_HALVED = frozenset({(Linear, "weights"), (Network, "embeddings")})
+
+
+def _members(experts: Sequence[str]) -> list[str]:
+    """Names of the parts: networks come in several, as they depend on where they start."""
+    return [
+        name
+        for kind in experts
+        for name in ([f"{kind}/{i}" for i in range(_NETWORKS)] if kind == "network" else [kind])
+    ]
 
 
 def _names(expert: Linear | Network | type[Linear] | type[Network]) -> list[str]:
@@ -183,7 +210,7 @@ def _read_part(name: str, arrays: Mapping[str, NDArray[Any]]) -> _Part:
         arrays[f"{name}/idf"].astype(np.float32),
         int(arrays[f"{name}/dimension"]),
     )
-    kind = EXPERTS[name]
+    kind = EXPERTS[name.partition("/")[0]]
     expert = kind(**{key: arrays[f"{name}/{key}"].astype(np.float32) for key in _names(kind)})
     expert.check(len(tfidf))
     return _Part(tfidf, expert)

@@ -11,6 +11,7 @@ import numpy as np
 
 from rayon.data.duplicates import duplicate_groups
 from rayon.data.inspection import Inspection, LabelIssue, inspect_catalogue
+from rayon.data.listings import Listing
 from rayon.data.loading import LoadedCatalogue, read_catalogue
 from rayon.data.splits import grouped_folds
 from rayon.data.taxonomy import Taxonomy, sort_codes
@@ -31,11 +32,15 @@ class Inspected:
     ----------
     inspection
         The figures.
+    listings, codes
+        What was inspected.
     note
         Why labels were not checked; empty where they were.
     """
 
     inspection: Inspection
+    listings: list[Listing]
+    codes: list[str] | None
     note: str
 
 
@@ -66,7 +71,7 @@ def inspect_catalogues(
         issues=issues,
         progress=lambda done, total: progress("Looking at pictures", done, total),
     )
-    return Inspected(inspection, note)
+    return Inspected(inspection, loaded.listings, loaded.codes, note)
 
 
 def _check_labels(loaded: LoadedCatalogue, progress: Progress) -> tuple[list[LabelIssue] | None, str]:
