@@ -1,7 +1,7 @@
 """Text and pictures of Rakuten France: true labels calibrate, weak ones only teach.
 
-Trusted: ``train-gold`` (text) and ``train-image-only`` (pictures). Train-only: ``train-silver``. Scored on the two
-``dev-*`` folders, which nothing was chosen on. The reference is plain TF-IDF with LinearSVC on the same
+Trusted: ``train-gold`` (text) and ``train-image-only`` (pictures). Train-only: ``train-silver``. Scored on
+the two ``dev-*`` folders, which nothing was chosen on. The reference is plain TF-IDF with LinearSVC on the same
 listings' text; the reference for the promise lets the weak labels set the thresholds.
 """
 

@@ -6,6 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from rayon.data.sample import make_sample
+from rayon.learning.model import ProductClassifier
+from rayon.operations.training import train
+
+settings.register_profile("rayon", deadline=None)  # a busy machine is not a failure
+settings.load_profile("rayon")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -23,3 +31,25 @@ def shared() -> Path:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what Rayon stores between runs out of the home of whoever runs the tests."""
     monkeypatch.setenv("RAYON_HOME", str(tmp_path_factory.getbasetemp() / "rayon-home"))
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample catalogue in the challenge's layout; not to be changed."""
+    folder = tmp_path_factory.mktemp("sample") / "shop"
+    make_sample(folder, 400, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder that was trained on the shop, on text and images; not to be changed."""
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    train(ProductClassifier(precision=0.8, folds=3), [shop], folder, lambda stage, done, total: None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(trained: Path) -> ProductClassifier:
+    """The trained model, loaded."""
+    return ProductClassifier.load(trained)

@@ -76,7 +76,7 @@ def test_a_newer_format_is_refused_before_anything_else(folder: Path) -> None:
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model folder"):
         ModelReader(tmp_path / "nowhere")
-    with pytest.raises(ModelError, match="is not a model folder: model.json is missing"):
+    with pytest.raises(ModelError, match=r"is not a model folder: model\.json is missing"):
         ModelReader(tmp_path)
 
 
@@ -104,9 +104,13 @@ def test_other_things_are_never_replaced(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="half way"), writing_model(tmp_path / "model") as writer:
-        writer.write_json("model.json", {"format": FORMAT_VERSION})
-        raise RuntimeError("half way")
+    def fail() -> None:
+        with writing_model(tmp_path / "model") as writer:
+            writer.write_json("model.json", {"format": FORMAT_VERSION})
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, log_softmax, softmax
 from sklearn.base import BaseEstimator
 
 from rayon.errors import NotFittedError, TrainingError
@@ -87,6 +88,55 @@ def fitted_temperature(log_proba: NDArray[np.float64], y: NDArray[np.int64], shr
         return float(0.5 * (log_temperature / shrinkage) ** 2 - scores[rows, y].sum())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """The last step to a calibrated distribution: a temperature, and a share of listings that tell nothing.
+
+    Where some labels are wrong, or some pictures belong to other listings, no temperature fits: one that is
+    soft enough for the hopeless listings is too soft for all others. The mixture with the class frequencies
+    takes the hopeless ones upon itself.
+
+    Parameters
+    ----------
+    temperature
+        Above one softens.
+    contamination
+        Weight of the class frequencies in the mixture, 0 to 1.
+    """
+
+    temperature: float = 1.0
+    contamination: float = 0.0
+
+    @classmethod
+    def fit(
+        cls, log_proba: NDArray[np.float64], y: NDArray[np.int64], log_prior: NDArray[np.float64]
+    ) -> Self:
+        """Most likely values for held-out `log_proba` `[N, K]`, shrunk towards one and a small share."""
+        rows = np.arange(len(y))
+
+        def loss(parameters: NDArray[np.float64]) -> float:
+            log_temperature, log_odds = parameters
+            share = expit(log_odds)
+            found = log_softmax(log_proba * np.exp(-log_temperature), axis=1)[rows, y]
+            mixed = np.logaddexp(np.log1p(-share) + found, np.log(share) + log_prior[y])
+            prior = 0.5 * (log_temperature / 0.5) ** 2 + 0.5 * ((log_odds - _USUAL_LOG_ODDS) / 2.0) ** 2
+            return float(prior - mixed.sum())
+
+        start = np.array([0.0, _USUAL_LOG_ODDS])
+        found = minimize(loss, start, method="L-BFGS-B", bounds=[(-2.0, 2.0), (-12.0, 0.0)])
+        return cls(float(np.exp(found.x[0])), float(expit(found.x[1])))
+
+    def apply(self, log_proba: NDArray[np.float64], log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probabilities `float64[N, K]`."""
+        sharpened = softmax(log_proba / self.temperature, axis=1)
+        mixed: NDArray[np.float64] = (1 - self.contamination) * sharpened
+        return mixed + self.contamination * np.exp(log_prior)
+
+
+_USUAL_LOG_ODDS = -6.0
+"""Log-odds of the share that is expected before any data is seen: about a quarter of a percent."""
 
 
 def expected_calibration_error(proba: ArrayLike, y: ArrayLike, n_bins: int = 15) -> float:

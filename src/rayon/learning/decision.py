@@ -281,8 +281,9 @@ def acceptance_score(proba: NDArray[np.float64]) -> NDArray[np.float64]:
     """How sure a distribution is of its top class, `float64[N]` in [0.5, 1].
 
     Half of one plus the lead of the top class over the second. With two classes this is the confidence
-    itself; with more it ranks what is right before what is wrong better than the confidence does, because
-    a single strong rival is a likelier sign of an error than the same doubt spread over many classes.
+    itself; with more, a single strong rival counts for more than the same doubt spread over many classes.
+    Under the same promise it accepted slightly more than the confidence did
+    (``docs/decisions/0003-promised-precision.md``).
     """
     top_two = np.partition(proba, proba.shape[1] - 2, axis=1)[:, -2:]
     return np.asarray(0.5 + 0.5 * (top_two[:, 1] - top_two[:, 0]), dtype=np.float64)

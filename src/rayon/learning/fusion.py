@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax
 from sklearn.base import BaseEstimator
 
 from rayon.errors import ModelError, NotFittedError, TrainingError
-from rayon.learning.calibration import fitted_temperature
+from rayon.learning.calibration import Heat
 from rayon.learning.modality_stacks import ModalityStacks, members_of, patterns_of
 from rayon.learning.probabilities import balanced_folds, check_labels, check_probabilities, floored_log
 from rayon.learning.stacking import FLOOR
@@ -23,7 +23,8 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     Each modality is calibrated on the rows that have it. For each set of modalities a `Stacker` combines
     the calibrated log-probabilities; it is learned on the rows that have at least that set, and shrinks
     towards a plain pool of the evidence the fewer there are. A set that was seen together in fewer than ten
-    rows a class is pooled so outright. A last temperature for each set comes from cross-fitted predictions.
+    rows a class is pooled so outright. A last temperature, and a share of
+    listings that tell nothing, come for each set from cross-fitted predictions.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.modalities_ = names
         self.n_classes_ = logs.shape[2]
         self._stacks = ModalityStacks().fit(logs, labels)
-        self._temperatures = self._cross_fitted_temperatures(logs, labels)
+        self._heat = self._cross_fitted_heat(logs, labels)
         return self
 
     def predict_proba(self, probabilities: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
@@ -98,10 +99,11 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             logs[self.modalities_.index(name)] = given[position]
         scores = self._stacks.log_proba(logs)
         patterns = patterns_of(logs)
-        heat = np.ones(len(patterns))
-        for pattern, temperature in self._temperatures.items():
-            heat[patterns == pattern] = temperature
-        return np.exp(log_softmax(scores / heat[:, None], axis=1))
+        found = np.empty_like(scores)
+        for pattern in np.unique(patterns).tolist():
+            rows = patterns == pattern
+            found[rows] = self._heat.get(pattern, Heat()).apply(scores[rows], self._stacks.log_prior)
+        return found
 
     @property
     def trust_(self) -> dict[str, NDArray[np.float64]]:
@@ -120,7 +122,7 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             "random_state": self.random_state,
             "n_folds": self.n_folds,
             "modalities": self.modalities_,
-            "temperatures": {str(pattern): value for pattern, value in self._temperatures.items()},
+            "heat": {str(pattern): asdict(heat) for pattern, heat in self._heat.items()},
         }
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -142,13 +144,13 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             fusion.modalities_ = list(params["modalities"])
             fusion._stacks = ModalityStacks.from_arrays(arrays)
             fusion.n_classes_ = len(fusion._stacks.log_prior)
-            fusion._temperatures = {int(key): float(heat) for key, heat in params["temperatures"].items()}
+            fusion._heat = {int(key): Heat(**heat) for key, heat in params["heat"].items()}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The stored fusion lacks or garbles {error}", "Train the model again") from None
         return fusion
 
     def _require_fitted(self) -> None:
-        if not hasattr(self, "_temperatures"):
+        if not hasattr(self, "_heat"):
             raise NotFittedError("This LateFusion has not been fitted", "Call fit first")
 
     def _checked_logs(
@@ -168,8 +170,8 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             logs.append(floored_log(checked, FLOOR))
         return np.stack(logs)
 
-    def _cross_fitted_temperatures(self, logs: NDArray[np.float64], y: NDArray[np.int64]) -> dict[int, float]:
-        """Temperature of each pattern that was learned, from predictions on rows that were held out."""
+    def _cross_fitted_heat(self, logs: NDArray[np.float64], y: NDArray[np.int64]) -> dict[int, Heat]:
+        """Temperature and contamination of each pattern that was learned, from predictions on rows that were held out."""
         folds = balanced_folds(y, self.n_folds, np.random.default_rng(self.random_state))
         patterns = [2**position for position in range(len(logs))] + list(self._stacks.stackers)
         held_out = {pattern: np.full(logs.shape[1:], np.nan) for pattern in patterns}
@@ -184,6 +186,6 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 found[rows] = stacks.log_proba(part)
         scored = {pattern: ~np.isnan(found[:, 0]) for pattern, found in held_out.items()}
         return {
-            pattern: fitted_temperature(found[scored[pattern]], y[scored[pattern]])
+            pattern: Heat.fit(found[scored[pattern]], y[scored[pattern]], self._stacks.log_prior)
             for pattern, found in held_out.items()
         }

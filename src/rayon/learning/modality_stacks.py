@@ -21,8 +21,8 @@ OTHERS_EXPONENT = 0.5
 exponent of one each), and a weak one, trusted as much as a strong one, would outvote it."""
 
 JOINT_ROWS_PER_CLASS = 10
-"""Rows that must have all modalities of a set, for each class on average, before a stack is learned. With fewer
-the plain pool did better on real listings: the calibrators have seen the same few rows."""
+"""Rows with all modalities of a set, for each class on average, before a stack is learned. With fewer the
+plain pool did better on real listings: the calibrators have seen the same few rows."""
 
 _DOUBT_ROWS = 20
 """Rows at chance that every modality starts with when their strengths are compared."""

@@ -189,7 +189,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         ListingError
             When a listing has nothing that can be used; `decide` answers for each listing apart.
         """
-        codes: NDArray[Any] = self.classes_[self.predict_proba(listings).argmax(axis=1)]
+        top = self.predict_proba(listings).argmax(axis=1)
+        codes: NDArray[Any] = self.classes_[top]
         return codes
 
     def predict_proba(self, listings: Any) -> NDArray[np.float64]:

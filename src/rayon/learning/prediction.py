@@ -30,7 +30,8 @@ class Prediction:
     reason
         Why, in one of the fixed words of the decision policy.
     threshold
-        The confidence from which listings are accepted; ``None`` where nothing is promised.
+        The score from which listings are accepted, ``None`` where nothing is promised; the score grows with
+        the confidence and with its lead over the second code (see `rayon.learning.decision`).
     modalities
         What was used: ``"text"``, ``"image"``, or both.
     degraded
