@@ -1,8 +1,8 @@
 """Text and pictures of Rakuten France: true labels calibrate, weak ones only teach.
 
 Trusted: ``train-gold`` (text) and ``train-image-only`` (pictures). Train-only: ``train-silver``. Scored on
-the two ``dev-*`` folders, which nothing was chosen on. The reference is plain TF-IDF with LinearSVC on the same
-listings' text; the reference for the promise lets the weak labels set the thresholds.
+the two ``dev-*`` folders, which nothing was chosen on. The reference is plain TF-IDF with LinearSVC on the
+same text; the reference for the promise lets the weak labels set the thresholds.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _promises(model: ProductClassifier, data: Path) -> dict[str, Any]:
 
 def _reference(data: Path) -> dict[str, float]:
     teaching = _read([data / "train-gold", data / "train-silver"])
-    model = fit_reference(_texts(teaching.listings), np.array(teaching.codes))
+    model = fit_reference(_texts(teaching.listings), teaching.codes or [])
     scores = {}
     for name in DEV:
         dev = _read([data / name])

@@ -234,7 +234,11 @@ def _cross_fit_fusion(
         return fusion.predict_proba({name: proba[predict] for name, proba in scores.items()})
 
     fused = cross_fit_by_fold(fuse, folds, np.empty((len(y), n_classes)))
-    alone = {name: _cross_fit_alone(recipe, proba, y, folds) for name, proba in scores.items()}
+    alone = {
+        # A single modality is all there is anyway.
+        name: fused if len(scores) == 1 else _cross_fit_alone(recipe, proba, y, folds)
+        for name, proba in scores.items()
+    }
 
     def accept(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.bool_]:
         return DecisionPolicy(precision=recipe.precision).fit(fused[learn], y[learn]).accept(fused[predict])

@@ -171,7 +171,7 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return np.stack(logs)
 
     def _cross_fitted_heat(self, logs: NDArray[np.float64], y: NDArray[np.int64]) -> dict[int, Heat]:
-        """Temperature and contamination of each pattern that was learned, from predictions on rows that were held out."""
+        """Temperature and contamination of each learned pattern, from predictions on held-out rows."""
         folds = balanced_folds(y, self.n_folds, np.random.default_rng(self.random_state))
         patterns = [2**position for position in range(len(logs))] + list(self._stacks.stackers)
         held_out = {pattern: np.full(logs.shape[1:], np.nan) for pattern in patterns}
