@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from rayon.errors import NotFittedError, TrainingError
 from rayon.learning.calibration import (
+    Heat,
     TemperatureScaling,
     VectorScaling,
     expected_calibration_error,
@@ -144,3 +145,30 @@ def test_errors_say_what_is_wrong():
         expected_calibration_error(half, [0, 1], n_bins=0)
     with pytest.raises(TrainingError, match=r"^A calibration error needs at least one row"):
         expected_calibration_error(np.empty((0, 2)), np.empty(0, dtype=int))
+
+
+def test_hopeless_listings_do_not_soften_the_others() -> None:
+    # A tenth of the labels is drawn at random: no temperature fits both kinds of listing.
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(6000, 10)) * 3
+    proba = softmax(scores)
+    y = np.array([rng.choice(10, p=row) for row in proba])
+    hopeless = rng.random(len(y)) < 0.1
+    y[hopeless] = rng.integers(10, size=hopeless.sum())
+    log_prior = np.full(10, -np.log(10))
+    heat = Heat.fit(np.log(proba), y, log_prior)
+    assert heat.contamination == pytest.approx(0.1, abs=0.02)
+    assert heat.temperature == pytest.approx(1.0, abs=0.08)
+    mended = heat.apply(np.log(proba), log_prior)
+    np.testing.assert_allclose(mended.sum(axis=1), 1)
+    softened = TemperatureScaling().fit(proba, y).predict_proba(proba)
+    assert expected_calibration_error(mended, y) < expected_calibration_error(softened, y)
+
+
+def test_clean_labels_are_not_mixed_away() -> None:
+    rng = np.random.default_rng(1)
+    proba = softmax(rng.normal(size=(4000, 5)) * 2)
+    y = np.array([rng.choice(5, p=row) for row in proba])
+    heat = Heat.fit(np.log(proba), y, np.full(5, -np.log(5)))
+    assert heat.contamination < 0.02
+    assert heat.temperature == pytest.approx(1.0, abs=0.1)
