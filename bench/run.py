@@ -163,7 +163,11 @@ ROWS = (
         "pictures",
         "images a second × (decode ÷ cores + ONNX)",
         "≥ 0.85",
-        lambda r: "; ".join(f"{name} {found['ratio']:.2f}" for name, found in r.items() if "ratio" in found),
+        lambda r: "; ".join(
+            f"{name} {found['ratio']:.2f}"
+            for name, found in r.items()
+            if isinstance(found, dict) and "ratio" in found
+        ),
     ),
     Row(
         "scale",
