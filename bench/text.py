@@ -66,8 +66,8 @@ def measure(quick: bool = False) -> dict[str, Any]:
     _say(f"our fit {our_fit:.1f} s")
     theirs, their_fit = _timed(lambda: fit_reference(titles, y))
     _say(f"reference fit {their_fit:.1f} s")
-    our_predictions, our_batch = _timed(lambda: ours.predict(test_titles), repeat=3)
-    their_predictions, their_batch = _timed(lambda: theirs.predict(test_titles), repeat=3)
+    our_predictions, our_batch = _timed(lambda: ours.predict(test_titles), repeat=5)
+    their_predictions, their_batch = _timed(lambda: theirs.predict(test_titles), repeat=5)
     singles = test_titles[: SINGLE_CALLS // (3 if quick else 1)]
     our_single = _median_call(lambda title: ours.predict_proba([title]), singles)
     their_single = _median_call(lambda title: theirs.decision_function([title]), singles)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -17,14 +18,16 @@ from scipy import sparse
 
 from rayon.data.listings import Listing
 from rayon.data.text import TextPreprocessor
+from rayon.encoders.style import letter_counts, traits
 from rayon.errors import ModelError
 
 Keys = NDArray[np.uint64]
 
-CHUNK_CHARS = 1 << 17
+CHUNK_CHARS = 1 << 16
 """Characters hashed at a time: few enough for their arrays to stay in the processor's cache."""
 
 _CHUNK_LISTINGS = 1 << 13
+_CHUNKS_AT_ONCE = 64
 _SPACE = 32
 _ONE = np.uint64(1)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, 1973): mixes into the high bits
@@ -32,6 +35,10 @@ _CHAR_BASE = np.uint32(0x01000193)
 _WORD_BASE = 0x5851F42D4C957F2D
 _PAIR_BASE = np.uint64(0xC2B2AE3D27D4EB4F)
 _LONGEST_WORD = 64
+_EDGES = np.array([1 << 40, 2 << 40], np.uint64)
+_TRAIT = np.uint64(3 << 40)
+_REACH = 10
+_OPENING = 16
 # The place before a word holds the space, which must not count.
 _POWERS = np.array([0, *(pow(_WORD_BASE, i, 1 << 64) for i in range(_LONGEST_WORD))], dtype=np.uint64)
 
@@ -42,9 +49,17 @@ def word_columns(dimension: int) -> slice:
 
 
 class NgramEncoder:
-    """Counts of hashed n-grams: words, pairs of neighbouring words, and characters within words.
+    """Counts of hashed n-grams: words, pairs of words, and characters within words.
 
-    The first half of the columns is for words and pairs of words, the second for characters. Title and
+    Two kinds of pairs are counted: neighbours, in their order, throughout; and, among the first words of a
+    text, any two that stand close to each other, in either order (skip-bigrams, Guthrie et al., 2006). A
+    title names a product by a few words with fillers between them, and their combination tells the code
+    where each alone does not.
+
+    With ``style``, the first and the last word of a listing count as such too, and so do the `traits` of how
+    it is written.
+
+    The first half of the columns is for words, pairs of words and style, the second for characters. Title and
     description share columns; where there are both, an n-gram of the title counts several times, so that the
     title keeps its weight beside a long description.
 
@@ -56,6 +71,13 @@ class NgramEncoder:
         Shortest and longest character n-gram, 2 to 8; the space before and after a word is part of it.
     pairs
         Whether pairs of neighbouring words count.
+    reach
+        How far apart two words of the opening may stand to count as a pair in either order; 1 for
+        neighbours only, 0 for none.
+    opening
+        How many words of a title or description make up its opening.
+    style
+        Whether to count how the listing is written.
     preprocessor
         Cleans the texts.
     title_weight
@@ -77,6 +99,9 @@ class NgramEncoder:
         bits: int = 21,
         chars: tuple[int, int] = (3, 4),
         pairs: bool = True,
+        reach: int = _REACH,
+        opening: int = _OPENING,
+        style: bool = True,
         preprocessor: TextPreprocessor | None = None,
         title_weight: int = 3,
         threads: int = 2,
@@ -90,9 +115,17 @@ class NgramEncoder:
                 f"The text encoder cannot count character n-grams of {chars[0]} to {chars[1]}",
                 "Give the shortest and the longest, from 2 to 8",
             )
+        if not 0 <= reach <= 64 or opening < 0:
+            raise ModelError(
+                f"The text encoder cannot pair words {reach} apart in an opening of {opening}",
+                "Give a reach from 0 to 64 and an opening of 0 words or more",
+            )
         self.bits = bits
         self.chars = chars
         self.pairs = pairs
+        self.reach = reach
+        self.opening = opening
+        self.style = style
         self.preprocessor = preprocessor or TextPreprocessor()
         self.title_weight = title_weight
         self.threads = threads
@@ -115,8 +148,11 @@ class NgramEncoder:
         if len(listings) <= 256 or self.threads < 2:
             parts = [self._count(chunk) for chunk in chunks]
         else:
+            parts = []
             with ThreadPoolExecutor(self.threads, thread_name_prefix="rayon-text") as pool:
-                parts = list(pool.map(self._count, chunks))
+                # Made while others are counted, chunks would keep the interpreter busy and hold those up.
+                while some := list(islice(chunks, _CHUNKS_AT_ONCE)):
+                    parts += pool.map(self._count, some)
         return _assemble(parts, self.dimension)
 
     def spec(self) -> dict[str, Any]:
@@ -126,6 +162,9 @@ class NgramEncoder:
             "bits": self.bits,
             "chars": list(self.chars),
             "pairs": self.pairs,
+            "reach": self.reach,
+            "opening": self.opening,
+            "style": self.style,
             "title_weight": self.title_weight,
             "preprocessor": self.preprocessor.to_dict(),
         }
@@ -144,6 +183,10 @@ class NgramEncoder:
             raise ModelError(
                 f"The text encoder {spec.get('name')!r} is not {cls.name!r}", "The model needs another Rayon"
             )
+        if missing := sorted(set(cls().spec()) - set(spec)):
+            raise ModelError(
+                f"The description of the text encoder lacks {missing[0]!r}", "Train the model again"
+            )
         try:
             preprocessor = TextPreprocessor(**parts.pop("preprocessor"))
             chars = parts.pop("chars")
@@ -157,7 +200,7 @@ class NgramEncoder:
     def _chunks(self, listings: Sequence[Listing]) -> Iterator[_Chunk]:
         chunk = _Chunk()
         for listing in listings:
-            chunk.add(self.preprocessor.title(listing), self.preprocessor.description(listing))
+            chunk.add(listing, self.preprocessor.title(listing), self.preprocessor.description(listing))
             if chunk.is_full:
                 yield chunk
                 chunk = _Chunk()
@@ -192,17 +235,40 @@ class NgramEncoder:
         in_word = np.repeat(gaps, gaps) - to_space
         words = np.add.reduceat(codes[:-1] * _POWERS[np.minimum(in_word, _LONGEST_WORD)], spaces[:-1])
         full = gaps > 1
-        keys = self._word_keys(words[full], bases[spaces[:-1][full]])
+        keys = self._word_keys(chunk, words[full], bases[spaces[:-1][full]])
         to_space[spaces[:-1][~full]] = 0  # nothing starts at the space of an empty text
         keys += self._char_keys(codes, bases, to_space)
         return np.concatenate(keys)
 
-    def _word_keys(self, words: Keys, bases: Keys) -> list[Keys]:
+    def _word_keys(self, chunk: _Chunk, words: Keys, bases: Keys) -> list[Keys]:
         keys = [self._columns(words) + bases]
         if self.pairs:
             same = bases[1:] == bases[:-1]
             keys.append(self._columns((words[:-1] * _PAIR_BASE + words[1:])[same]) + bases[1:][same])
+        if self.reach:
+            keys.append(self._skip_keys(chunk, words, bases))
+        if self.style and chunk.leads:
+            keys += self._style_keys(chunk, words)
         return keys
+
+    def _skip_keys(self, chunk: _Chunk, words: Keys, bases: Keys) -> Keys:
+        """Keys of pairs of words, in either order, that stand near each other in the opening of a text."""
+        ends = np.cumsum(chunk.n_words)
+        opens = np.arange(len(words)) < np.repeat(ends - chunk.n_words + self.opening, chunk.n_words)
+        words, bases = words[opens], bases[opens]
+        partners = np.arange(len(words)) + np.arange(1, self.reach + 1)[:, None]
+        near = (bases.take(partners, mode="clip") == bases) & (partners < len(words))
+        other = words.take(partners, mode="clip")
+        keys: Keys = (self._columns((words + other) * _PAIR_BASE + (words ^ other)) + bases)[near]
+        return keys
+
+    def _style_keys(self, chunk: _Chunk, words: Keys) -> list[Keys]:
+        """Keys of the first and last word of each listing's first text, and of its traits, counted once."""
+        leads = np.array(chunk.leads, np.int64)
+        rows = leads[:, 0].astype(np.uint64) << np.uint64(self.bits + 1)
+        edges = words[leads[:, 1:3]] * _PAIR_BASE + _EDGES
+        hashes = np.hstack((edges, (traits(leads[:, 3:]).astype(np.uint64) + _TRAIT) * _PAIR_BASE))
+        return [(self._columns(hashes) + rows[:, None]).ravel()]
 
     def _char_keys(self, codes: NDArray[np.uint32], bases: Keys, to_space: NDArray[np.int64]) -> list[Keys]:
         half = np.uint64(self.dimension)  # half of the columns, moved by the bit of the title
@@ -223,26 +289,43 @@ class NgramEncoder:
 
 
 class _Chunk:
-    """Some listings' texts: one each, or two where there are both a title and a description."""
+    """Some listings' texts: one each, or two where there are both a title and a description.
+
+    ``n_words`` goes with ``texts``. ``leads`` has a row for each listing with text: its number, the places of
+    the first and the last word of its first text, and what `traits` takes.
+    """
 
     def __init__(self) -> None:
         self.n = 0
         self.texts: list[str] = []
         self.rows: list[int] = []
         self.weighted: list[bool] = []
+        self.n_words: list[int] = []
+        self.leads: list[tuple[int, ...]] = []
         self._size = 0
+        self._words = 0
 
-    def add(self, title: str, description: str) -> None:
-        """Take one more listing."""
+    def add(self, listing: Listing, title: str, description: str) -> None:
+        """Take one more listing, as it came and with its texts normalised."""
         both = bool(title and description)
-        for text, weighted in (
-            ((title, both), (description, False)) if both else ((title or description, False),)
-        ):
-            self.texts.append(text)
-            self.rows.append(self.n)
-            self.weighted.append(weighted)
-            self._size += len(text) + 1
+        begin, size = self._words, self._size
+        self._append(title or description, weighted=both)
+        end = self._words
+        if both:
+            self._append(description, weighted=False)
+        if end > begin:
+            letters = letter_counts(listing.designation if title else listing.description)
+            self.leads.append((self.n, begin, end - 1, self._words - begin, self._size - size, *letters))
         self.n += 1
+
+    def _append(self, text: str, *, weighted: bool) -> None:
+        n_words = text.count(" ") + 1 if text else 0
+        self.texts.append(text)
+        self.rows.append(self.n)
+        self.weighted.append(weighted)
+        self.n_words.append(n_words)
+        self._words += n_words
+        self._size += len(text) + 1
 
     @property
     def is_full(self) -> bool:
@@ -264,8 +347,11 @@ def _assemble(
 ) -> sparse.csr_matrix:
     if not parts:
         return sparse.csr_matrix(np.zeros((0, dimension), np.float32))
-    lengths, columns, counts = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    lengths, columns, counts = (
+        parts[0] if len(parts) == 1 else (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    )
+    indptr = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=indptr[1:])
     if len(columns) < 1 << 31:
         indptr = indptr.astype(np.int32)
     shape = (len(lengths), dimension)

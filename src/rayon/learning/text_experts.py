@@ -111,7 +111,7 @@ class Network:
     weights: Floats
     bias: Floats
 
-    HIDDEN: ClassVar[int] = 128
+    HIDDEN: ClassVar[int] = 80
     BATCH: ClassVar[int] = 256
     RATE: ClassVar[float] = 0.2
     OUTPUT_RATE: ClassVar[float] = 0.02
@@ -146,7 +146,7 @@ class Network:
     def log_proba(self, vectors: sparse.csr_matrix) -> Floats:
         """Log-probabilities `float32[n, K]`, up to a constant a row."""
         hidden = np.maximum(_product(vectors, self.embeddings) + self.shift, 0)
-        scores: Floats = hidden @ self.weights + self.bias
+        scores: Floats = np.concatenate([part @ self.weights for part in _small(hidden)]) + self.bias
         return scores
 
     def check(self, m: int) -> None:
@@ -178,6 +178,11 @@ def _schedule(training: Training, batch_size: int, rng: np.random.Generator) -> 
 def _product(left: sparse.csr_matrix, right: Floats) -> Floats:
     product: Floats = left @ right
     return product
+
+
+def _small(hidden: Floats) -> list[Floats]:
+    """Parts so small that BLAS starts no threads for them, which would keep the other workers waiting."""
+    return [hidden[start : start + 64] for start in range(0, max(len(hidden), 1), 64)]
 
 
 def _halved(values: Floats) -> Floats:

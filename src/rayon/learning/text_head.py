@@ -27,6 +27,9 @@ _ENOUGH = 100_000
 
 _MAX_EPOCHS = 12
 _NETWORKS = 2
+_CHUNK = 512
+"""Rows that are scored together; fixed, so that the number of threads changes no bit of the answer."""
+
 _NETWORK_COLUMNS = 1 << 18
 
 
@@ -51,10 +54,11 @@ class TextHead:
     epochs
         Passes over the data; where not given, 3, and up to 12 for fewer than 33,000 listings.
     min_df
-        Character n-grams that fewer listings have are left out of the linear model. Words all stay there; the
-        networks take the 262,144 most frequent words and pairs.
+        N-grams that fewer listings have are left out of the linear model. The networks take the 262,144 most
+        frequent words and pairs.
     threads
-        With 2, the experts learn side by side. The result does not depend on it.
+        With 2, the experts learn side by side, and large batches are scored so. The result does not depend
+        on it.
     random_state
         Seed.
     """
@@ -121,6 +125,13 @@ class TextHead:
         if not self._parts:
             raise NotFittedError("The text head has not learned anything yet", "Call fit first")
         counts = _as_counts(X)
+        if counts.shape[0] <= _CHUNK:
+            return self._proba(counts)
+        chunks = [counts[start : start + _CHUNK] for start in range(0, counts.shape[0], _CHUNK)]
+        with ThreadPoolExecutor(max(1, self.threads), thread_name_prefix="rayon-text") as pool:
+            return np.concatenate(list(pool.map(self._proba, chunks)))
+
+    def _proba(self, counts: sparse.csr_matrix) -> Floats:
         total = np.zeros((), np.float32)
         for kind in self.experts:
             members = [name for name in self._parts if name.partition("/")[0] == kind]
@@ -184,7 +195,7 @@ class TextHead:
                 chosen[words] = False
                 chosen[frequent] = True
         if name == "linear" and (frequency >= self.min_df).any():
-            chosen[words.stop :] &= frequency[words.stop :] >= self.min_df
+            chosen = frequency >= self.min_df
         return chosen
 
 

@@ -78,7 +78,9 @@ class Tfidf:
         values = np.log(counts.data[known])
         values += 1
         values *= self.idf[columns]
-        ends = np.concatenate(([0], np.cumsum(known, dtype=np.int64)))[counts.indptr]
+        before = np.zeros(len(known) + 1, np.int64)
+        np.cumsum(known, out=before[1:])
+        ends = before[counts.indptr]
         lengths = np.diff(ends)
         full = lengths > 0
         squares = np.add.reduceat(values * values, ends[:-1][full]) if full.any() else values
