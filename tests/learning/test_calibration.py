@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import log_softmax
 
 from rayon.errors import NotFittedError, TrainingError
 from rayon.learning.calibration import (
@@ -172,3 +173,20 @@ def test_clean_labels_are_not_mixed_away() -> None:
     heat = Heat.fit(np.log(proba), y, np.full(5, -np.log(5)))
     assert heat.contamination < 0.02
     assert heat.temperature == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("sharpening", [-0.8, 0.0, 1.2])
+def test_rows_that_spread_their_mass_are_sharpened_as_they_need(sharpening: float) -> None:
+    # What is told is the truth, distorted so that undoing it takes this very sharpening and temperature.
+    rng = np.random.default_rng(2)
+    told = log_softmax(rng.normal(size=(20_000, 8)) * rng.uniform(0.5, 4, (20_000, 1)), axis=1)
+    even = np.full(8, -np.log(8))
+    undoing = Heat(temperature=1.3, sharpening=sharpening)
+    true = undoing.apply(told, even)
+    y = (rng.random((len(true), 1)) > true.cumsum(axis=1)).sum(axis=1).clip(max=7)
+    heat = Heat.fit(told, y, even)
+    assert heat.sharpening == pytest.approx(sharpening, abs=0.15)
+    assert heat.temperature == pytest.approx(1.3, abs=0.08)
+    mended = heat.apply(told, even)
+    assert np.array_equal(mended.argmax(axis=1), told.argmax(axis=1))
+    assert expected_calibration_error(mended, y) < perfect_calibration_ece(mended)

@@ -92,11 +92,16 @@ def fitted_temperature(log_proba: NDArray[np.float64], y: NDArray[np.int64], shr
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """The last step to a calibrated distribution: a temperature, and a share of listings that tell nothing.
+    r"""The last step to a calibrated distribution: a temperature, and a share of listings that tell nothing.
 
-    Where some labels are wrong, or some pictures belong to other listings, no temperature fits: one that is
-    soft enough for the hopeless listings is too soft for all others. The mixture with the class frequencies
-    takes the hopeless ones upon itself.
+    The scores of a row are its log-probabilities times :math:`e^{s h} / t`, where :math:`t` is the
+    temperature, :math:`s` the sharpening and :math:`h` the entropy of the row as a share of the greatest one.
+    Where some listings are told much worse than others (short ones, rare kinds), no single temperature fits:
+    the sure rows are too sure and the unsure ones not sure enough, which a positive sharpening mends.
+
+    Where some labels are wrong, or some pictures belong to other listings, what is soft enough for the
+    hopeless listings is too soft for all others. The mixture with the class frequencies takes the hopeless
+    ones upon itself.
 
     Parameters
     ----------
@@ -104,39 +109,55 @@ class Heat:
         Above one softens.
     contamination
         Weight of the class frequencies in the mixture, 0 to 1.
+    sharpening
+        Above zero sharpens the rows that spread their mass; zero treats all rows alike.
+
+    Notes
+    -----
+    Temperatures that depend on the entropy: Balanya, Maroñas and Ramos, "Adaptive temperature scaling for
+    robust calibration of deep neural networks" (Neural Computing and Applications, 2024).
     """
 
     temperature: float = 1.0
     contamination: float = 0.0
+    sharpening: float = 0.0
 
     @classmethod
     def fit(
         cls, log_proba: NDArray[np.float64], y: NDArray[np.int64], log_prior: NDArray[np.float64]
     ) -> Self:
-        """Most likely values for held-out `log_proba` `[N, K]`, shrunk towards one and a small share."""
-        rows = np.arange(len(y))
+        """Most likely values for held-out `log_proba` `[N, K]`, shrunk towards changing next to nothing."""
+        rows, spread = np.arange(len(y)), _spread(log_proba)
 
         def loss(parameters: NDArray[np.float64]) -> float:
-            log_temperature, log_odds = parameters
+            log_temperature, log_odds, sharpening = parameters
             share = expit(log_odds)
-            found = log_softmax(log_proba * np.exp(-log_temperature), axis=1)[rows, y]
+            exponent = np.exp(sharpening * spread - log_temperature)
+            found = log_softmax(log_proba * exponent, axis=1)[rows, y]
             mixed = np.logaddexp(np.log1p(-share) + found, np.log(share) + log_prior[y])
-            prior = 0.5 * (log_temperature / 0.5) ** 2 + 0.5 * ((log_odds - _USUAL_LOG_ODDS) / 2.0) ** 2
-            return float(prior - mixed.sum())
+            return float(0.5 * np.square((parameters - _USUAL) / _DEVIATION).sum() - mixed.sum())
 
-        start = np.array([0.0, _USUAL_LOG_ODDS])
-        found = minimize(loss, start, method="L-BFGS-B", bounds=[(-2.0, 2.0), (-12.0, 0.0)])
-        return cls(float(np.exp(found.x[0])), float(expit(found.x[1])))
+        found = minimize(loss, _USUAL, method="L-BFGS-B", bounds=[(-2.0, 2.0), (-12.0, 0.0), (-3.0, 3.0)])
+        log_temperature, log_odds, sharpening = found.x.tolist()
+        return cls(float(np.exp(log_temperature)), float(expit(log_odds)), sharpening)
 
     def apply(self, log_proba: NDArray[np.float64], log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probabilities `float64[N, K]`."""
-        sharpened = softmax(log_proba / self.temperature, axis=1)
-        mixed: NDArray[np.float64] = (1 - self.contamination) * sharpened
+        exponent = np.exp(self.sharpening * _spread(log_proba)) / self.temperature
+        mixed: NDArray[np.float64] = (1 - self.contamination) * softmax(log_proba * exponent, axis=1)
         return mixed + self.contamination * np.exp(log_prior)
 
 
-_USUAL_LOG_ODDS = -6.0
-"""Log-odds of the share that is expected before any data is seen: about a quarter of a percent."""
+# Log-temperature, log-odds of the contamination (about a quarter of a percent) and sharpening that are
+# expected before any data is seen, and how far from that they may be.
+_USUAL = np.array([0.0, -6.0, 0.0])
+_DEVIATION = np.array([0.5, 2.0, 1.0])
+
+
+def _spread(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Entropy of each row as a share of the greatest one, `float64[N, 1]`."""
+    entropy = -(np.exp(log_proba) * log_proba).sum(axis=1, keepdims=True)
+    return np.asarray(entropy / np.log(log_proba.shape[1]), dtype=np.float64)
 
 
 def expected_calibration_error(proba: ArrayLike, y: ArrayLike, n_bins: int = 15) -> float:

@@ -23,8 +23,9 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     Each modality is calibrated on the rows that have it. For each set of modalities a `Stacker` combines
     the calibrated log-probabilities; it is learned on the rows that have at least that set, and shrinks
     towards a plain pool of the evidence the fewer there are. A set that was seen together in fewer than ten
-    rows a class is pooled so outright. A last temperature, and a share of
-    listings that tell nothing, come for each set from cross-fitted predictions.
+    rows a class is pooled so outright. A last
+    temperature, and a share of listings that tell nothing, come for each set from cross-fitted predictions
+    (`Heat`).
 
     Parameters
     ----------
