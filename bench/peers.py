@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,9 +55,9 @@ def measure() -> dict[str, Any]:
         )
         proba = {name: _normalised(stored[name]) for name in stored.files if name not in ("codes", "y_true")}
     y = y.astype(np.int64)
-    fused, triple = _compare({name: proba[name] for name in TRIPLE}, y, SEEDS)
+    all_fused, triple = _compare({name: proba[name] for name in TRIPLE}, y, SEEDS)
     found: dict[str, Any] = {"+".join(TRIPLE): triple}
-    found["promise"] = _promises(fused, y)
+    found["promise"] = _promises(all_fused, y)
     found["few_joint"] = _few_joint(proba["camembert_large"], proba["convnext_base_384_v2"], y)
     found["predict"] = _speed({name: proba[name] for name in TRIPLE}, y)
     for names in OTHERS:
@@ -66,8 +67,8 @@ def measure() -> dict[str, Any]:
 
 def _compare(
     proba: Probabilities, y: NDArray[np.int64], seeds: tuple[int, ...]
-) -> tuple[Floats, dict[str, Any]]:
-    """Ours and the reference on the same folds; the answer is the fused array of one seed and the figures."""
+) -> tuple[list[Floats], dict[str, Any]]:
+    """Ours and the reference on the same folds; the answer is the fused array a seed and the figures."""
     print("  " + " + ".join(proba), file=sys.stderr)
     started = time.perf_counter()
     ours = [_cross_fitted(_fuse, proba, y, seed) for seed in seeds]
@@ -77,7 +78,7 @@ def _compare(
     gains = np.concatenate(
         [_f1_gains(mine, other, y) for mine, other in zip(ours, stacks[best], strict=True)]
     )
-    return ours[0], {
+    return ours, {
         "ours": _mean([_figures(one, y) for one in ours]),
         "reference": {"C": best, **_mean([_figures(one, y) for one in stacks[best]])},
         "perfectly_calibrated_ece_95": perfect_calibration_ece(ours[0]),
@@ -130,48 +131,66 @@ def best_coverage(scores: Floats, right: NDArray[np.bool_], precision: float) ->
     return float(reached[-1] + 1) / len(right) if len(reached) else 0.0
 
 
-def _promises(proba: Floats, y: NDArray[np.int64]) -> dict[str, Any]:
+def _promises(all_fused: list[Floats], y: NDArray[np.int64]) -> dict[str, Any]:
     """Calibration halves drawn with replacement; whether the promise holds over all the data."""
-    right = proba.argmax(axis=1) == y
+    rules: dict[str, Callable[[Floats, NDArray[np.int64], NDArray[np.intp], float], NDArray[np.bool_]]] = {
+        "ours": partial(_our_rule, minimum=30),
+        "ours_no_minimum_per_code": partial(_our_rule, minimum=0),
+        "exact_binomial": partial(_plain_bound, minimum=0),
+        "exact_binomial_same_minimum": partial(_plain_bound, minimum=30),
+    }
     found: dict[str, Any] = {}
     for precision in PROMISES:
         print(f"  promise of {precision}", file=sys.stderr)
-        rules: dict[str, Callable[[NDArray[np.intp]], NDArray[np.bool_]]] = {
-            "ours": lambda rows, p=precision: DecisionPolicy(p).fit(proba[rows], y[rows]).accept(proba),  # type: ignore[misc]  # a default binds the loop's value
-            "ours_no_minimum_per_code": lambda rows, p=precision: (  # type: ignore[misc]  # as above
-                DecisionPolicy(p, min_code_listings=0).fit(proba[rows], y[rows]).accept(proba)
-            ),
-            "exact_binomial": lambda rows, p=precision: _plain_bound(proba, right, rows, p),  # type: ignore[misc]  # as above
-        }
         found[str(precision)] = {
-            "best_in_hindsight": best_coverage(proba.max(axis=1), right, precision),
-            **{name: _draws(rule, right, precision) for name, rule in rules.items()},
+            "best_in_hindsight": float(
+                np.mean(
+                    [best_coverage(one.max(axis=1), one.argmax(axis=1) == y, precision) for one in all_fused]
+                )
+            ),
+            **{
+                name: _mean([_draws(partial(rule, one, y), one, y, precision) for one in all_fused])
+                for name, rule in rules.items()
+            },
         }
     return found
 
 
+def _our_rule(
+    proba: Floats, y: NDArray[np.int64], rows: NDArray[np.intp], precision: float, *, minimum: int
+) -> NDArray[np.bool_]:
+    policy = DecisionPolicy(precision, min_code_listings=minimum)
+    return policy.fit(proba[rows], y[rows]).accept(proba)
+
+
 def _draws(
-    rule: Callable[[NDArray[np.intp]], NDArray[np.bool_]], right: NDArray[np.bool_], precision: float
+    rule: Callable[[NDArray[np.intp], float], NDArray[np.bool_]],
+    proba: Floats,
+    y: NDArray[np.int64],
+    precision: float,
 ) -> dict[str, float]:
+    right = proba.argmax(axis=1) == y
     rng = np.random.default_rng(0)
     held, coverage = [], []
     for _ in range(N_DRAWS):
-        accepted = rule(rng.integers(len(right), size=len(right) // 2))
+        accepted = rule(rng.integers(len(right), size=len(right) // 2), precision)
         held.append(not accepted.any() or right[accepted].mean() >= precision)
         coverage.append(accepted.mean())
     return {"held": float(np.mean(held)), "coverage": float(np.mean(coverage))}
 
 
 def _plain_bound(
-    proba: Floats, right: NDArray[np.bool_], rows: NDArray[np.intp], precision: float
+    proba: Floats, y: NDArray[np.int64], rows: NDArray[np.intp], precision: float, *, minimum: int
 ) -> NDArray[np.bool_]:
-    confidence = proba.max(axis=1)
-    ranked = rows[np.argsort(-confidence[rows], kind="stable")]
-    bounds = precision_lower_bound(np.cumsum(right[ranked]), np.arange(1, len(ranked) + 1))
-    passing = np.flatnonzero(bounds >= precision)
+    confidence, predicted = proba.max(axis=1), proba.argmax(axis=1)
+    enough = np.bincount(y[rows], minlength=proba.shape[1])[predicted] >= minimum
+    ranked = rows[enough[rows]]
+    ranked = ranked[np.argsort(-confidence[ranked], kind="stable")]
+    n_right = np.cumsum(predicted[ranked] == y[ranked])
+    passing = np.flatnonzero(precision_lower_bound(n_right, np.arange(1, len(ranked) + 1)) >= precision)
     if len(passing) == 0:
-        return np.zeros(len(right), dtype=bool)
-    return np.asarray(confidence >= confidence[ranked[passing[-1]]])
+        return np.zeros(len(y), dtype=bool)
+    return np.asarray(enough & (confidence >= confidence[ranked[passing[-1]]]))
 
 
 def _few_joint(text: Floats, image: Floats, y: NDArray[np.int64]) -> dict[str, Any]:

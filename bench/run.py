@@ -42,11 +42,11 @@ def _calibration(found: Any) -> str:
 
 def _kept(found: Any) -> str:
     ours, free = found["ours"], found["ours_no_minimum_per_code"]
-    plain = found["exact_binomial"]
+    plain, same = found["exact_binomial"], found["exact_binomial_same_minimum"]
     return (
         f"held {ours['held']:.3f}, coverage {ours['coverage']:.3f}; "
         f"without the minimum per code {free['held']:.3f}, {free['coverage']:.3f} "
-        f"(plain bound {plain['coverage']:.3f})"
+        f"(plain bound {plain['coverage']:.3f}, with it {same['coverage']:.3f})"
     )
 
 

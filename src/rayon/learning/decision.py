@@ -15,6 +15,11 @@ from rayon.errors import ModelError, NotFittedError, TrainingError
 from rayon.learning.bounds import allowed_errors, listings_needed, precision_lower_bound, predicted_power
 from rayon.learning.probabilities import check_labels, check_probabilities, check_share
 
+_CERTAIN = 0.01
+_HARDLY_MORE = 1.5
+"""With a risk of failing at the best start above `_CERTAIN`, one this many times as large is taken to start
+lower. With less, the best stays: overconfident probabilities promise to pass almost anywhere."""
+
 
 class Reason(StrEnum):
     """Why a listing is accepted or goes to review."""
@@ -59,7 +64,8 @@ class DecisionPolicy(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     binomial test, from a start to ever lower scores, and the last score before the first failure is the
     threshold. Testing in a fixed order needs no correction for the number of tests. The start is where the
     stated confidences, without a look at the labels, make the test most likely to pass: starting at the
-    very top would fail for want of listings, not of precision.
+    very top would fail for want of listings, not of precision. Where even that is uncertain, it is the lowest
+    score with hardly less of a chance, since neighbouring tests on few listings fail one by one.
 
     Parameters
     ----------
@@ -227,7 +233,10 @@ class DecisionPolicy(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         """Position of the loosest cut before the first failure, of cuts with ``n`` listings each."""
         if len(n) == 0:
             return None
-        start = int(np.argmax(predicted_power(n, unsure, self.precision, self.confidence)))
+        risk = 1.0 - predicted_power(n, unsure, self.precision, self.confidence)
+        start = int(np.argmin(risk))
+        if risk[start] > _CERTAIN:
+            start = int(np.flatnonzero(risk <= _HARDLY_MORE * risk[start])[-1])
         passed = wrong[start:] <= allowed_errors(n[start:], self.precision, self.confidence)
         n_passed = len(passed) if passed.all() else int(np.argmin(passed))
         return start + n_passed - 1 if n_passed else None
