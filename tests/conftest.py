@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,26 @@ def trained(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(trained: Path) -> ProductClassifier:
     """The trained model, loaded."""
     return ProductClassifier.load(trained)
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """An empty folder that this process may not write to, also where root runs the tests.
+
+    Root may write anywhere, so the process becomes nobody for as long as the test takes.
+    """
+    parent = Path(tempfile.mkdtemp())  # pytest's own folders cannot even be entered by nobody
+    folder = parent / "closed"
+    folder.mkdir()
+    parent.chmod(0o755)
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(parent)

@@ -157,6 +157,14 @@ def _classify(trained: Path, source: Path, out: Path, *more: str) -> list[str]:
     ]
 
 
+def test_a_closed_folder_is_said_before_anything_is_classified(
+    model: ProductClassifier, shop: Path, closed: Path
+) -> None:
+    with pytest.raises(OutputError) as caught:
+        classify_catalogues(model, [shop], closed / "codes.csv")
+    assert caught.value.message == f"The folder {closed} cannot be written to"
+
+
 def test_a_full_disk_is_said_and_nothing_is_lost(trained: Path, tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.csv", 3000)
     # A limit on the size of files does what a full disk does: writing fails half way.

@@ -41,7 +41,7 @@ def check_target(out: Path, form: ResultFormat) -> None:
         raise OutputError(f"{out} is a folder", "Name a file for the results")
     if not out.parent.is_dir():
         raise OutputError(f"The folder {out.parent} does not exist", "Make it, or choose another")
-    if not os.access(out.parent, os.W_OK):
+    if not os.access(out.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise OutputError(
             f"The folder {out.parent} cannot be written to", "Check its permissions, or choose another"
         )
