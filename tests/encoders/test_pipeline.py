@@ -177,7 +177,7 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path):
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        encode_images(Plain(), [path] * count, threads=2)
+        encode_images(Plain(), [path] * count, threads=1)  # two may or may not decode at the same moment
         _, top = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return top
