@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from rayon.data.listings import Listing
 from rayon.data.text import TextPreprocessor
 from rayon.encoders.base import TextEncoder
-from rayon.encoders.style import letter_counts, traits
+from rayon.encoders.style import OPENING_CHARS, letter_counts, traits
 from rayon.encoders.text import CHUNK_CHARS, NgramEncoder, word_columns
 from rayon.errors import ModelError
 
@@ -115,8 +115,27 @@ def test_style_tells_texts_of_the_same_length_apart(one: str, other: str, differ
     assert len(a - b) == differing
 
 
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=5))
+def test_letters_are_counted_as_a_reader_would(texts: list[str]) -> None:
+    assert letter_counts(texts).tolist() == [counted(text[:OPENING_CHARS]) for text in texts]
+
+
+def counted(text: str) -> list[int]:
+    plain = "".join(character if ord(character) < 256 else "?" for character in text)
+    words = plain.split()
+    upper = sum(map(str.isupper, plain))
+    return [
+        upper,
+        sum(map(str.islower, plain)),
+        sum(map(str.isdigit, plain)),
+        len(words),
+        sum(word[0].islower() for word in words),
+        upper - sum(word[0].isupper() for word in words),
+    ]
+
+
 def traits_of(text: str) -> list[list[int]]:
-    found = traits(np.array([[3, 16, *letter_counts(text)]])).tolist()[0]
+    found = traits(np.array([[3, 16, *letter_counts([text])[0]]])).tolist()[0]
     return [[number, bucket] for number, bucket in enumerate(found)]
 
 

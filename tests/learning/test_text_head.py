@@ -15,6 +15,7 @@ from rayon.data.listings import Listing
 from rayon.encoders.text import NgramEncoder
 from rayon.errors import ModelError, NotFittedError, RayonError, TrainingError
 from rayon.learning.heads import Head
+from rayon.learning.text_experts import Training
 from rayon.learning.text_head import EXPERTS, TextHead
 
 ENCODER = NgramEncoder(bits=16)
@@ -107,6 +108,22 @@ def test_a_row_is_answered_the_same_alone_and_in_company() -> None:
     together = head.predict_proba(UNSEEN_X)
     alone = np.vstack([head.predict_proba(UNSEEN_X[i]) for i in range(20)])
     assert np.allclose(together[:20], alone, atol=1e-5)
+
+
+def test_many_rows_are_answered_as_few() -> None:
+    head = TextHead().fit(X, Y, 4)
+    copies = 100  # more rows than are scored at once, in chunks that start elsewhere each time
+    many = head.predict_proba(sparse.vstack([UNSEEN_X] * copies, format="csr"))
+    assert np.allclose(many, np.tile(head.predict_proba(UNSEEN_X), (copies, 1)), atol=1e-5)
+
+
+def test_an_average_of_experts_scores_as_they_do_on_average() -> None:
+    vectors = UNSEEN_X[:, :4096]
+    for kind in EXPERTS.values():
+        models = [kind.fit(Training(X[:, :4096], Y, np.ones(400, np.float32), 4, 2, seed)) for seed in (0, 1)]
+        mean = np.mean([model.log_proba(vectors) for model in models], axis=0)
+        assert np.allclose(kind.average(models).log_proba(vectors), mean, atol=1e-2)
+        assert not np.allclose(models[0].log_proba(vectors), mean, atol=1e-2)
 
 
 def test_weights_matter_and_zero_weighs_nothing() -> None:
@@ -222,9 +239,9 @@ def change(name: str, value: Any) -> dict[str, Any]:
         ("experts", lambda array: np.array(["forest"])),
         ("linear/weights", lambda array: array[:-1]),
         ("linear/bias", lambda array: array[:, None]),
-        ("network/1/embeddings", lambda array: array[:, :-1]),
-        ("network/1/columns", lambda array: array[:-1]),
-        ("network/1/columns", lambda array: array + 65536),
+        ("network/embeddings", lambda array: array[:, :-1]),
+        ("network/columns", lambda array: array[:-1]),
+        ("network/columns", lambda array: array + 65536),
         ("linear/columns", lambda array: -1 - array),
     ],
 )

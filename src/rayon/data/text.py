@@ -72,6 +72,8 @@ class TextPreprocessor:
         limit
             Characters kept at the most; `max_title` where not given.
         """
+        if not text:
+            return text
         limit = self.max_title if limit is None else limit
         text = text[: limit * RAW_FACTOR]
         if "&" in text:

@@ -18,7 +18,7 @@ from scipy import sparse
 
 from rayon.data.listings import Listing
 from rayon.data.text import TextPreprocessor
-from rayon.encoders.style import letter_counts, traits
+from rayon.encoders.style import OPENING_CHARS, letter_counts, traits
 from rayon.errors import ModelError
 
 Keys = NDArray[np.uint64]
@@ -267,7 +267,8 @@ class NgramEncoder:
         leads = np.array(chunk.leads, np.int64)
         rows = leads[:, 0].astype(np.uint64) << np.uint64(self.bits + 1)
         edges = words[leads[:, 1:3]] * _PAIR_BASE + _EDGES
-        hashes = np.hstack((edges, (traits(leads[:, 3:]).astype(np.uint64) + _TRAIT) * _PAIR_BASE))
+        counts = np.hstack((leads[:, 3:], letter_counts(chunk.openings)))
+        hashes = np.hstack((edges, (traits(counts).astype(np.uint64) + _TRAIT) * _PAIR_BASE))
         return [(self._columns(hashes) + rows[:, None]).ravel()]
 
     def _char_keys(self, codes: NDArray[np.uint32], bases: Keys, to_space: NDArray[np.int64]) -> list[Keys]:
@@ -292,7 +293,8 @@ class _Chunk:
     """Some listings' texts: one each, or two where there are both a title and a description.
 
     ``n_words`` goes with ``texts``. ``leads`` has a row for each listing with text: its number, the places of
-    the first and the last word of its first text, and what `traits` takes.
+    the first and the last word of its first text, and how many words and characters its texts have.
+    ``openings`` are those first texts, as they came and as far as `letter_counts` looks.
     """
 
     def __init__(self) -> None:
@@ -302,6 +304,7 @@ class _Chunk:
         self.weighted: list[bool] = []
         self.n_words: list[int] = []
         self.leads: list[tuple[int, ...]] = []
+        self.openings: list[str] = []
         self._size = 0
         self._words = 0
 
@@ -314,8 +317,8 @@ class _Chunk:
         if both:
             self._append(description, weighted=False)
         if end > begin:
-            letters = letter_counts(listing.designation if title else listing.description)
-            self.leads.append((self.n, begin, end - 1, self._words - begin, self._size - size, *letters))
+            self.leads.append((self.n, begin, end - 1, self._words - begin, self._size - size))
+            self.openings.append((listing.designation if title else listing.description)[:OPENING_CHARS])
         self.n += 1
 
     def _append(self, text: str, *, weighted: bool) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -26,9 +26,11 @@ _ENOUGH = 100_000
 """Listings to learn from, repeats included, before the weights settle."""
 
 _MAX_EPOCHS = 12
-_NETWORKS = 2
 _CHUNK = 512
 """Rows that are scored together; fixed, so that the number of threads changes no bit of the answer."""
+
+_BLOCK = 32 * _CHUNK
+"""Rows that one expert scores before the next: its weights stay in the processor's cache meanwhile."""
 
 _NETWORK_COLUMNS = 1 << 18
 
@@ -39,6 +41,10 @@ class _Part:
 
     tfidf: Tfidf
     expert: Linear | Network
+
+    def log_proba(self, counts: sparse.csr_matrix) -> Floats:
+        """Log-probabilities `float32[n, K]`, up to a constant a row."""
+        return self.expert.log_proba(self.tfidf.transform(counts))
 
 
 class TextHead:
@@ -103,21 +109,23 @@ class TextHead:
         frequency = np.bincount(counts.indices, minlength=counts.shape[1]).astype(np.int64)
         epochs = self.epochs or int(np.clip(np.ceil(_ENOUGH / len(y)), 3, _MAX_EPOCHS))
 
-        def learn(name: str) -> _Part:
-            kind, _, member = name.partition("/")
-            tfidf = Tfidf.fit(frequency, len(y), self._choose(kind, frequency))
-            seed = self.random_state + int(member or 0)
-            training = Training(tfidf.transform(counts), y, weight, n_classes, epochs, seed)
-            return _Part(tfidf, EXPERTS[kind].fit(training))
-
-        names = _members(self.experts)
-
         # The network's small matrix products lose far more by threads inside BLAS than they gain.
-        with (
-            threadpool_limits(limits=1, user_api="blas"),
-            ThreadPoolExecutor(max(1, self.threads), thread_name_prefix="rayon-text") as pool,
-        ):
-            self._parts = dict(zip(names, pool.map(learn, names), strict=True))
+        with threadpool_limits(limits=1, user_api="blas"), self._pool() as pool:
+            learning: dict[str, tuple[Tfidf, list[Future[Any]]]] = {}
+            for name in self.experts:
+                tfidf = Tfidf.fit(frequency, len(y), self._choose(name, frequency))
+                vectors = tfidf.transform(counts)
+                learning[name] = (
+                    tfidf,
+                    [
+                        pool.submit(EXPERTS[name].fit, Training(vectors, y, weight, n_classes, epochs, seed))
+                        for seed in range(self.random_state, self.random_state + EXPERTS[name].MEMBERS)
+                    ],
+                )
+            self._parts = {
+                name: _Part(tfidf, EXPERTS[name].average([future.result() for future in futures]))
+                for name, (tfidf, futures) in learning.items()
+            }
         return self
 
     def predict_proba(self, X: Features) -> Floats:
@@ -126,19 +134,18 @@ class TextHead:
             raise NotFittedError("The text head has not learned anything yet", "Call fit first")
         counts = _as_counts(X)
         if counts.shape[0] <= _CHUNK:
-            return self._proba(counts)
-        chunks = [counts[start : start + _CHUNK] for start in range(0, counts.shape[0], _CHUNK)]
-        with ThreadPoolExecutor(max(1, self.threads), thread_name_prefix="rayon-text") as pool:
-            return np.concatenate(list(pool.map(self._proba, chunks)))
+            return self._proba([counts], map)
+        blocks = _cut(counts, _BLOCK)
+        with self._pool() as pool:
+            return np.concatenate([self._proba(_cut(block, _CHUNK), pool.map) for block in blocks])
 
-    def _proba(self, counts: sparse.csr_matrix) -> Floats:
-        total = np.zeros((), np.float32)
-        for kind in self.experts:
-            members = [name for name in self._parts if name.partition("/")[0] == kind]
-            vectors = self._parts[members[0]].tfidf.transform(counts)
-            for name in members:
-                total = total + self._parts[name].expert.log_proba(vectors) / np.float32(len(members))
-        return softmax(total / np.float32(len(self.experts)))
+    def _proba(self, chunks: list[sparse.csr_matrix], run: Callable[..., Iterable[Any]]) -> Floats:
+        """Probabilities of a few chunks; ``run`` is a `map`, whose calls may run side by side."""
+        scores: list[Floats] = []
+        for part in self._parts.values():
+            found = list(run(part.log_proba, chunks))
+            scores = [one + other for one, other in zip(scores, found, strict=True)] if scores else found
+        return softmax(np.concatenate(scores) / np.float32(len(self._parts)))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Learned state and parameters as plain arrays; large weights in half precision."""
@@ -172,10 +179,13 @@ class TextHead:
                 random_state=int(arrays["random_state"]),
             )
             head._check_experts()
-            head._parts = {name: _read_part(name, arrays) for name in _members(head.experts)}
+            head._parts = {name: _read_part(name, arrays) for name in head.experts}
         except (KeyError, ValueError, TypeError, TrainingError) as error:
             raise ModelError(f"The text head cannot be read ({error})", "Train the model again") from None
         return head
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max(1, self.threads), thread_name_prefix="rayon-text")
 
     def _check_experts(self) -> None:
         unknown = sorted(set(self.experts) - set(EXPERTS))
@@ -202,15 +212,6 @@ class TextHead:
 _HALVED = frozenset({(Linear, "weights"), (Network, "embeddings")})
 
 
-def _members(experts: Sequence[str]) -> list[str]:
-    """Names of the parts: networks come in several, as they depend on where they start."""
-    return [
-        name
-        for kind in experts
-        for name in ([f"{kind}/{i}" for i in range(_NETWORKS)] if kind == "network" else [kind])
-    ]
-
-
 def _names(expert: Linear | Network | type[Linear] | type[Network]) -> list[str]:
     return [item.name for item in fields(expert)]
 
@@ -221,10 +222,14 @@ def _read_part(name: str, arrays: Mapping[str, NDArray[Any]]) -> _Part:
         arrays[f"{name}/idf"].astype(np.float32),
         int(arrays[f"{name}/dimension"]),
     )
-    kind = EXPERTS[name.partition("/")[0]]
+    kind = EXPERTS[name]
     expert = kind(**{key: arrays[f"{name}/{key}"].astype(np.float32) for key in _names(kind)})
     expert.check(len(tfidf))
     return _Part(tfidf, expert)
+
+
+def _cut(counts: sparse.csr_matrix, size: int) -> list[sparse.csr_matrix]:
+    return [counts[start : start + size] for start in range(0, counts.shape[0], size)]
 
 
 def _as_counts(X: Features) -> sparse.csr_matrix:
