@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import create_engine, make_url
 
 from rayon.data.sample import make_sample
 from rayon.learning.model import ProductClassifier
 from rayon.operations.training import train
+from rayon.store.database import Database
+from rayon.store.schema import upgrade_schema
 
 settings.register_profile("rayon", deadline=None)  # a busy machine is not a failure
 settings.load_profile("rayon")
@@ -56,6 +61,44 @@ def trained(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(trained: Path) -> ProductClassifier:
     """The trained model, loaded."""
     return ProductClassifier.load(trained)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real PostgreSQL server: the one that is named, or one from a wheel."""
+    if named := os.environ.get("RAYON_TEST_POSTGRESQL"):
+        yield named
+        return
+    # The server's socket needs a short path; its package warns where the system names no runtime folder.
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
+        server = pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'rayon.db'}"
+    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
+    name = f"rayon_{secrets.token_hex(6)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of each kind, its tables made."""
+    database = Database(database_url)
+    upgrade_schema(database)
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -64,6 +64,59 @@ class OutputError(RayonError):
     status = 500
 
 
+class StoreError(RayonError):
+    """The database, or a folder beside it, cannot be used as it is configured."""
+
+    status = 500
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached at the moment; nothing was stored."""
+
+    status = 503
+
+
+class AuthenticationError(RayonError):
+    """Nobody knows who is asking: no credentials, wrong ones, or too many wrong ones."""
+
+    status = 401
+
+
+class PermissionDeniedError(RayonError):
+    """The role of who is asking does not cover this."""
+
+    status = 403
+
+
+class NotFoundError(RayonError):
+    """There is nothing under this name or id."""
+
+    status = 404
+
+
+class ConflictError(RayonError):
+    """It cannot be done as things are: a name that is taken, the last administrator."""
+
+    status = 409
+
+
+class TooManyAttemptsError(RayonError):
+    """Too many failed sign-ins for an account or from an address."""
+
+    status = 429
+
+    def __init__(self, message: str, hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class OverloadedError(RayonError):
+    """More requests are waiting than can be answered in time."""
+
+    status = 503
+    retry_after = 1
+
+
 class MissingExtraError(RayonError):
     """An optional dependency is not installed; the hint is the install line that mends it."""
 

@@ -1,0 +1,171 @@
+"""The database: SQLite in a file, or PostgreSQL; connections, transactions and what goes wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    TimeoutError,
+)
+
+from rayon.errors import StoreError, StoreUnavailableError
+
+BUSY_SECONDS = 5
+"""How long one process waits for another that writes to the same SQLite file."""
+
+_WRITES = "rayon_writes"
+
+
+class Database:
+    """Short transactions on SQLite or PostgreSQL, from any number of threads.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///path/to/file.db`` or ``postgresql://user:password@host/name``.
+    pool_size
+        Connections that are kept open.
+
+    Raises
+    ------
+    StoreError
+        When the address cannot be understood, or its driver is not installed.
+    """
+
+    def __init__(self, url: str, pool_size: int = 8) -> None:
+        self.engine = _make_engine(url, pool_size)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the data lies in a file of this machine."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def address(self) -> str:
+        """The address without its password, for people."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give one consistent view of the data.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When the database cannot be reached.
+        """
+        with self._transaction(writes=False) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction: all of it is stored at the end, or none of it where an error leaves the block.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When the database cannot be reached, is full, or is kept busy by others for too long.
+        """
+        with self._transaction(writes=True) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect().execution_options(**{_WRITES: writes})
+            with connection, connection.begin():
+                yield connection
+        except IntegrityError:
+            raise
+        except (DBAPIError, TimeoutError) as error:
+            raise StoreUnavailableError(
+                f"The database {self.address} cannot be used ({_reason(error)})",
+                "Try again in a moment; if it stays so, look at the database",
+            ) from error
+
+
+def _make_engine(url: str, pool_size: int) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+            return create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=5,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 5},
+            )
+        if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+            raise StoreError(
+                f"The database address {parsed.render_as_string()} is neither a SQLite file nor PostgreSQL",
+                "Give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+            )
+        _make_folder(Path(parsed.database).parent)
+        engine = create_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=5,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+        )
+    except ArgumentError:
+        raise StoreError(
+            "The database address cannot be understood",
+            "Give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+        ) from None
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"The driver of the database is not installed ({error})",
+            "Install it with: pip install 'rayon[postgresql]'",
+        ) from None
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {folder} of the database cannot be made ({error.strerror})",
+            "Choose another with RAYON_HOME or RAYON_DATABASE",
+        ) from None
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # an answered prediction outlives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail where another wrote in between.
+    writes = connection.get_execution_options().get(_WRITES, True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _reason(error: Exception) -> str:
+    origin = getattr(error, "orig", None) or error
+    text = " ".join(str(origin).split())
+    return text[:200] or type(error).__name__
+
+
+__all__ = ["BUSY_SECONDS", "Database", "IntegrityError", "OperationalError"]

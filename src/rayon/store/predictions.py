@@ -1,0 +1,220 @@
+"""Stored predictions: kept, found again, listed, validated, and leased to reviewers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+
+from rayon.errors import RayonError
+from rayon.store.tables import predictions, validations
+
+Verdict = Literal["right", "wrong", "undone"]
+Queue = Literal["review", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """What was answered for a listing, for whom and when, and what a person said of it.
+
+    Parameters
+    ----------
+    id
+        Unique; sorts by time.
+    image
+        SHA-256 of the picture in hexadecimal digits; ``None`` where there was none.
+    alternatives, scores
+        As in `rayon.learning.prediction.Prediction`, as plain dictionaries.
+    queued_for
+        Why a person is to look: ``"review"``, ``"audit"``; ``None`` where nobody needs to.
+    audit_probability
+        With which probability the random audit would have drawn this prediction.
+    validated_at, true_code
+        When a person last validated it, and the code that is right in their eyes.
+    """
+
+    id: str
+    created_at: datetime
+    user_id: str | None
+    designation: str
+    description: str
+    productid: str
+    imageid: str
+    image: str | None
+    code: str
+    label: str
+    confidence: float
+    decision: str
+    reason: str
+    threshold: float | None
+    modalities: list[str]
+    degraded: bool
+    alternatives: list[dict[str, Any]]
+    scores: dict[str, dict[str, Any]]
+    error: str
+    model_version: str
+    queued_for: Queue | None
+    audit_probability: float
+    leased_by: str | None = None
+    leased_until: datetime | None = None
+    validated_at: datetime | None = None
+    true_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A person's word on a prediction; ``"undone"`` takes the one before back."""
+
+    id: int
+    prediction_id: str
+    user_id: str | None
+    at: datetime
+    verdict: Verdict
+    code: str | None
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """Which predictions to list; what is ``None`` does not restrict."""
+
+    decision: str | None = None
+    code: str | None = None
+    model_version: str | None = None
+    user_id: str | None = None
+    productid: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    validated: bool | None = None
+    queued: bool | None = None
+    min_confidence: float | None = None
+    max_confidence: float | None = None
+    before: str | None = field(default=None)
+
+
+_COLUMNS = tuple(predictions.c[name] for name in StoredPrediction.__slots__)
+
+
+def add_predictions(connection: Connection, rows: Sequence[StoredPrediction]) -> None:
+    """Store predictions."""
+    if rows:
+        connection.execute(insert(predictions), [asdict(row) for row in rows])
+
+
+def find_prediction(connection: Connection, id: str) -> StoredPrediction | None:
+    """Find a prediction by its id."""
+    row = connection.execute(select(*_COLUMNS).where(predictions.c.id == id)).first()
+    return StoredPrediction(*row) if row else None
+
+
+def list_predictions(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
+    """Newest predictions first that the filter lets through; go on from the last one's id by ``before``."""
+    query = _filtered(select(*_COLUMNS), wanted).order_by(predictions.c.id.desc()).limit(limit)
+    return [StoredPrediction(*row) for row in connection.execute(query)]
+
+
+def add_validation(
+    connection: Connection,
+    prediction_id: str,
+    user_id: str | None,
+    verdict: Verdict,
+    code: str | None,
+    comment: str,
+    now: datetime,
+) -> Validation:
+    """Append a person's word, and repeat what counts from now on beside the prediction.
+
+    ``code`` is the true code with ``"right"`` and ``"wrong"``; ``"undone"`` brings the word before the last
+    one back.
+    """
+    found = connection.execute(
+        insert(validations).values(
+            prediction_id=prediction_id, user_id=user_id, at=now, verdict=verdict, code=code, comment=comment
+        )
+    ).inserted_primary_key
+    if found is None:
+        raise RayonError("The validation was not stored", "Try again")
+    standing = standing_validation(list_validations(connection, prediction_id))
+    connection.execute(
+        update(predictions)
+        .where(predictions.c.id == prediction_id)
+        .values(
+            validated_at=standing.at if standing else None,
+            true_code=standing.code if standing else None,
+            leased_by=None,
+            leased_until=None,
+        )
+    )
+    return Validation(found[0], prediction_id, user_id, now, verdict, code, comment)
+
+
+def list_validations(connection: Connection, prediction_id: str) -> list[Validation]:
+    """All that people said of a prediction, oldest first."""
+    query = select(validations).where(validations.c.prediction_id == prediction_id).order_by(validations.c.id)
+    return [Validation(*row) for row in connection.execute(query)]
+
+
+def standing_validation(history: Sequence[Validation]) -> Validation | None:
+    """Which word of a history, oldest first, counts in the end; each undo takes one back."""
+    standing: list[Validation] = []
+    for validation in history:
+        if validation.verdict != "undone":
+            standing.append(validation)
+        elif standing:
+            standing.pop()
+    return standing[-1] if standing else None
+
+
+def lease_next(
+    connection: Connection, user_id: str, now: datetime, until: datetime
+) -> StoredPrediction | None:
+    """Give the oldest prediction that waits for a person to one reviewer, who keeps it until a moment.
+
+    Who asks again gets the one that they hold already.
+    """
+    free = or_(
+        predictions.c.leased_until.is_(None),
+        predictions.c.leased_until <= now,
+        predictions.c.leased_by == user_id,
+    )
+    query = (
+        select(*_COLUMNS)
+        .where(predictions.c.queued_for.is_not(None), predictions.c.validated_at.is_(None), free)
+        .order_by((predictions.c.leased_by == user_id).desc().nulls_last(), predictions.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    connection.execute(
+        update(predictions).where(predictions.c.id == row.id).values(leased_by=user_id, leased_until=until)
+    )
+    return find_prediction(connection, row.id)
+
+
+def _filtered(query: Select[Any], wanted: PredictionFilter) -> Select[Any]:
+    equal = ("decision", "code", "model_version", "user_id", "productid")
+    conditions: list[Any] = [
+        predictions.c[name] == getattr(wanted, name) for name in equal if getattr(wanted, name) is not None
+    ]
+    if wanted.since is not None:
+        conditions.append(predictions.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(predictions.c.created_at < wanted.until)
+    if wanted.min_confidence is not None:
+        conditions.append(predictions.c.confidence >= wanted.min_confidence)
+    if wanted.max_confidence is not None:
+        conditions.append(predictions.c.confidence <= wanted.max_confidence)
+    if wanted.validated is not None:
+        column = predictions.c.validated_at
+        conditions.append(column.is_not(None) if wanted.validated else column.is_(None))
+    if wanted.queued is not None:
+        column = predictions.c.queued_for
+        conditions.append(column.is_not(None) if wanted.queued else column.is_(None))
+    if wanted.before is not None:
+        conditions.append(predictions.c.id < wanted.before)
+    return query.where(and_(True, *conditions))

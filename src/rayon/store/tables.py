@@ -1,0 +1,152 @@
+"""The tables. Moments are kept in UTC; identifiers that people see are random and sort by time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware and in UTC in Python, whatever the database makes of it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; SQLite keeps no zone, so it gets none."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the moment back in UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("role", String(20), nullable=False),
+    Column("password_hash", String(255), nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+)
+
+sign_ins = Table(
+    "failed_sign_ins",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, index=True),
+    Column("address", String(64), nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", Moment, nullable=False, index=True),
+    Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("designation", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("productid", String(200), nullable=False, index=True),
+    Column("imageid", String(200), nullable=False),
+    Column("image", String(64), index=True),
+    Column("code", String(200), nullable=False, index=True),
+    Column("label", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("decision", String(10), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("threshold", Float),
+    Column("modalities", JSON, nullable=False),
+    Column("degraded", Boolean, nullable=False),
+    Column("alternatives", JSON, nullable=False),
+    Column("scores", JSON, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("model_version", String(64), nullable=False),
+    # Why a person is to see it: "review", "audit", or not at all; and how likely the audit was to draw it.
+    Column("queued_for", String(10)),
+    Column("audit_probability", Float, nullable=False),
+    Column("leased_by", String(36)),
+    Column("leased_until", Moment),
+    # The latest word of a person, repeated here so that lists need no join.
+    Column("validated_at", Moment),
+    Column("true_code", String(200)),
+    Index("ix_predictions_queue", "queued_for", "validated_at", "id"),
+)
+
+validations = Table(
+    "validations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "prediction_id",
+        String(36),
+        ForeignKey("predictions.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL")),
+    Column("at", Moment, nullable=False),
+    Column("verdict", String(10), nullable=False),
+    Column("code", String(200)),
+    Column("comment", Text, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("actor", String(100), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("detail", JSON, nullable=False),
+)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from rayon.errors import StoreError, StoreUnavailableError
+from rayon.store.database import Database
+from rayon.store.schema import downgrade_schema, schema_status, upgrade_schema
+from rayon.store.tables import metadata
+
+
+def test_migrations_make_what_the_code_expects(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_up_and_down_and_up_again(database_url: str) -> None:
+    database = Database(database_url)
+    empty = schema_status(database)
+    assert empty.current is None
+    assert empty.pending
+    done = upgrade_schema(database)
+    assert (done.current, done.pending) == (done.latest, ())
+    assert downgrade_schema(database, "base") == empty
+    assert inspect(database.engine).get_table_names() == ["alembic_version"]
+    assert upgrade_schema(database) == done
+    assert upgrade_schema(database) == done  # nothing to do
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="was migrated by a newer Rayon"):
+        schema_status(database)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://host/name", "is neither a SQLite file nor PostgreSQL"),
+        ("sqlite://", "is neither a SQLite file nor PostgreSQL"),
+        ("sqlite:///:memory:", "is neither a SQLite file nor PostgreSQL"),
+        ("nonsense", "The database address cannot be understood"),
+    ],
+)
+def test_other_addresses_are_refused(url: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        Database(url)
+
+
+def test_no_password_is_shown() -> None:
+    database = Database("postgresql://ann:geheim@127.0.0.1:1/none")
+    assert "geheim" not in database.address
+    with pytest.raises(StoreUnavailableError) as caught, database.read():
+        pass
+    assert "geheim" not in str(caught.value)
+    assert caught.value.status == 503
+
+
+def test_what_fails_leaves_nothing_behind(database: Database) -> None:
+    def half() -> None:
+        with database.write() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO audit_log (at, actor, action, subject, detail) "
+                    "VALUES ('2026-01-01', 'a', 'b', 'c', '{}')"
+                )
+            )
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM audit_log")).scalar_one() == 0
+
+
+def test_a_closed_folder_says_so(closed: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be made"):
+        Database(f"sqlite:///{closed / 'inner' / 'rayon.db'}")
+    database = Database(f"sqlite:///{closed / 'rayon.db'}")
+    with pytest.raises(StoreUnavailableError, match="unable to open database file"), database.read():
+        pass
