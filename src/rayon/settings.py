@@ -17,9 +17,30 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".rayon", description="Where Rayon keeps its data"
     )
     cache: bool = Field(default=True, description="Whether image embeddings are kept on disk between runs")
+    database: str | None = Field(
+        default=None, description="Address of the database; the file rayon.db in RAYON_HOME where unset"
+    )
+    model: Path | None = Field(default=None, description="The model folder that `rayon serve` serves")
+    audit_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of all predictions that is drawn for review at random"
+    )
+    max_waiting: int = Field(default=256, ge=1, description="Listings that may wait for their prediction")
+    deadline: float = Field(
+        default=10.0, gt=0, description="Seconds within which a prediction is answered, or refused"
+    )
     threads: int | None = Field(default=None, ge=1, description="Worker threads; all cores where unset")
 
     @property
     def embedding_cache(self) -> Path | None:
         """Folder of the image embeddings; ``None`` where caching is off."""
         return self.home / "cache" / "embeddings" if self.cache else None
+
+    @property
+    def database_url(self) -> str:
+        """Address of the database."""
+        return self.database or f"sqlite:///{(self.home / 'rayon.db').absolute()}"
+
+    @property
+    def images(self) -> Path:
+        """Folder of the pictures that the service keeps."""
+        return self.home / "images"

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rayon import __version__
-from rayon.cli import classify, demo, evaluate, explain, inspect, sample, train
+from rayon.cli import classify, database, demo, evaluate, explain, inspect, sample, serve, train, users
 from rayon.cli.console import NOT_DONE, say, say_error
 from rayon.errors import RayonError
 
@@ -25,8 +25,11 @@ app = typer.Typer(
     help="Put every product of a catalogue on its shelf: a product type code, how sure it is, and whether a "
     "person should look.",
 )
-for module in (sample, inspect, train, evaluate, classify, explain, demo):
+for module in (sample, inspect, train, evaluate, classify, explain, demo, serve):
     app.command()(getattr(module, module.__name__.rpartition(".")[2]))
+app.add_typer(users.users, name="users")
+app.add_typer(users.keys, name="keys")
+app.add_typer(database.app, name="db")
 
 
 @app.callback(invoke_without_command=True)

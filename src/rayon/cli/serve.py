@@ -1,0 +1,78 @@
+"""``rayon serve``: the service, in the foreground."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from rayon.cli.console import say
+from rayon.errors import ModelError
+from rayon.learning.model import ProductClassifier
+from rayon.operations.accounts import Accounts
+from rayon.operations.prediction_service import PredictionService, warm_up
+from rayon.serving.app import create_app
+from rayon.serving.services import Services
+from rayon.settings import Settings
+from rayon.store.database import Database
+from rayon.store.images import ImageStore
+from rayon.store.schema import upgrade_schema
+
+STOP_SECONDS = 30
+"""How long running requests have to end after Ctrl-C or SIGTERM."""
+
+
+def serve(
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="MODEL_DIR", help="What answers; RAYON_MODEL where not given."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
+) -> None:
+    """Serve predictions over HTTP; the page /docs shows what can be asked.
+
+    Make the first administrator with: rayon users create NAME --role admin
+
+    Example: rayon serve --model model
+    """
+    settings = Settings()
+    folder = model or settings.model
+    if folder is None:
+        raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
+    run_service(settings, folder, host, port)
+
+
+def run_service(settings: Settings, folder: Path, host: str, port: int) -> None:
+    """Load the model, bring the database up to date, and serve until told to stop."""
+    say(f"Loading {folder}")
+    classifier = ProductClassifier.load(folder, cache=None, threads=settings.threads)
+    warm_up(classifier)
+    database = Database(settings.database_url)
+    upgrade_schema(database)
+    accounts, images = Accounts(database), ImageStore(settings.images)
+    if not accounts.users():
+        say("There is no user yet; make one with: rayon users create NAME --role admin")
+    predictions = PredictionService(
+        classifier,
+        database,
+        images,
+        audit_share=settings.audit_share,
+        max_waiting=settings.max_waiting,
+    )
+    app = create_app(Services(database, images, accounts, predictions, settings.deadline))
+    say(f"Serving on http://{host}:{port} with {database.address}; Ctrl-C stops")
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=STOP_SECONDS,
+        server_header=False,
+    )
+    with suppress(KeyboardInterrupt):  # raised again once everything has ended; that is how this stops
+        uvicorn.Server(config).run()
+    say("Stopped.")

@@ -1,0 +1,39 @@
+"""The taxonomy and the model that answers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from rayon.serving.auth import Client
+from rayon.serving.schemas import CategoryOut, ModelOut
+from rayon.serving.services import services
+
+router = APIRouter(tags=["model"])
+
+
+@router.get("/taxonomy")
+def taxonomy(request: Request, _user: Client) -> list[CategoryOut]:
+    """List the codes that the model knows, with their labels."""
+    return [
+        CategoryOut(
+            code=category.code,
+            label_fr=category.label_fr,
+            label_en=category.label_en,
+            parent=category.parent,
+        )
+        for category in services(request).predictions.model.taxonomy_
+    ]
+
+
+@router.get("/model")
+def model(request: Request, _user: Client) -> ModelOut:
+    """See which model answers, and what it promises."""
+    serving = services(request).predictions.model
+    report = serving.policy_.report()
+    return ModelOut(
+        version=serving.version_,
+        modalities=[modality.name for modality in serving.modalities_],
+        codes=len(serving.classes_),
+        precision=report["precision"],
+        policy=report["message"],
+    )

@@ -1,0 +1,58 @@
+"""The application: the endpoints, what holds for all of them, and a clean end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from rayon import __version__
+from rayon.data.image import MAX_BYTES
+from rayon.serving import health, problems
+from rayon.serving.api import model, predictions, users, validations
+from rayon.serving.auth import SIGNED_IN
+from rayon.serving.limits import RequestLimits
+from rayon.serving.services import Services
+
+MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
+"""Bytes of a request: the largest picture, and the texts beside it."""
+
+
+def create_app(services: Services, max_body: int = MAX_BODY) -> FastAPI:
+    """Make the application; when it stops, what was asked is answered, then the services are closed.
+
+    Parameters
+    ----------
+    services
+        Made by the caller, closed here.
+    max_body
+        Bytes of a request's body that are read.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(services.predictions.close)
+        services.database.close()
+
+    app = FastAPI(
+        title="Rayon",
+        version=__version__,
+        summary="Product type codes for listings, with calibrated confidence and a promised precision.",
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    problems.install(app)
+    app.include_router(health.router)
+    for resource in (predictions, validations, users, model):
+        app.include_router(
+            resource.router,
+            prefix="/api/v1",
+            dependencies=[SIGNED_IN],
+            responses=problems.problem_responses(401, 403, 422, 429, 503),
+        )
+    app.add_middleware(RequestLimits, max_body=max_body)
+    problems.document(app)
+    return app

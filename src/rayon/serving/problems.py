@@ -1,0 +1,112 @@
+"""Errors as `application/problem+json` (RFC 9457): one shape, rendered here and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from rayon.errors import AuthenticationError, RayonError
+
+MEDIA_TYPE = "application/problem+json"
+HINTS = {
+    404: "The page /docs lists the addresses",
+    405: "The page /docs lists the methods",
+    413: "Send fewer listings or smaller pictures",
+}
+"""By status, where the error itself has none."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    type: str = Field(default="about:blank", description="Always about:blank; the status says the kind")
+    title: str = Field(description="The status in words", examples=["Not Found"])
+    status: int = Field(description="The HTTP status", examples=[404])
+    detail: str = Field(description="One sentence about this very case")
+    hint: str = Field(description="What to do about it; may be empty")
+    request_id: str = Field(description="The same as in the header X-Request-ID and in the server's log")
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors of an endpoint for the OpenAPI document."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def render(
+    status: int, detail: str, hint: str = "", *, request_id: str = "", headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Make the answer."""
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, hint=hint, request_id=request_id
+    )
+    return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have the application render every error so."""
+
+    @app.exception_handler(RayonError)
+    async def rayon_error(request: Request, error: RayonError) -> JSONResponse:
+        headers = {}
+        retry_after = getattr(
+            error, "retry_after", 1 if error.status == HTTPStatus.SERVICE_UNAVAILABLE else 0
+        )
+        if retry_after:
+            headers["Retry-After"] = str(retry_after)
+        if isinstance(error, AuthenticationError):
+            headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+        return render(error.status, f"{error.message}.", error.hint, request_id=_id(request), headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return render(
+            422, f"{place}: {first['msg']}.", "The page /docs shows what is expected", request_id=_id(request)
+        )
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        detail = f"{error.detail.rstrip('.')}."
+        hint = HINTS.get(error.status_code, "")
+        return render(error.status_code, detail, hint, request_id=_id(request), headers=headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        hint = "Report it with the request id"
+        return render(500, "Something went wrong on the server.", hint, request_id=_id(request))
+
+
+def document(app: FastAPI) -> None:
+    """Put the shape of problems into the OpenAPI document, where the endpoints refer to it."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schemas = plain()["components"]["schemas"]
+        schemas.setdefault("Problem", Problem.model_json_schema())
+        return plain()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _id(request: Request) -> str:
+    return str(request.scope.get("rayon_request_id", ""))

@@ -1,0 +1,38 @@
+"""What the endpoints work with, made once when the service starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from rayon.operations.accounts import Accounts
+from rayon.operations.prediction_service import PredictionService
+from rayon.store.database import Database
+from rayon.store.images import ImageStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts behind the endpoints.
+
+    Parameters
+    ----------
+    deadline
+        Seconds within which a prediction is answered, or refused.
+    lease_seconds
+        How long a reviewer keeps a listing that they were given.
+    """
+
+    database: Database
+    images: ImageStore
+    accounts: Accounts
+    predictions: PredictionService
+    deadline: float = 10.0
+    lease_seconds: int = 600
+
+
+def services(request: Request) -> Services:
+    """The services of the application that got this request."""
+    found: Services = request.app.state.services
+    return found

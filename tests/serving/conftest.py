@@ -1,0 +1,93 @@
+"""A service over each kind of database, with somebody of each role."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from PIL import Image
+
+from rayon.learning.model import ProductClassifier
+from rayon.operations.accounts import Accounts, Role
+from rayon.operations.prediction_service import PredictionService
+from rayon.serving.app import create_app
+from rayon.serving.services import Services
+from rayon.store.database import Database
+from rayon.store.images import ImageStore
+
+PASSWORD = "correct horse battery"
+MAX_BODY = 3_000_000
+
+
+@pytest.fixture
+def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iterator[Services]:
+    accounts, images = Accounts(database), ImageStore(tmp_path / "images")
+    for role in Role:
+        accounts.create(role.value, PASSWORD, role, "test")
+    predictions = PredictionService(model, database, images, chance=lambda: 0.5)
+    yield Services(database, images, accounts, predictions)
+    predictions.close()
+
+
+@pytest.fixture
+def address(served: Services) -> Iterator[str]:
+    """A real server on a free port of this machine."""
+    config = uvicorn.Config(create_app(served, MAX_BODY), port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    listening = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def anyone(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def signed_in(served: Services, address: str) -> Iterator[Callable[[str], httpx.Client]]:
+    """Make clients by the name of their user, each with a key of its own."""
+    with ExitStack() as clients:
+
+        def make(name: str) -> httpx.Client:
+            _, secret = served.accounts.create_key(name, "test", "test")
+            headers = {"Authorization": f"Bearer {secret}"}
+            return clients.enter_context(httpx.Client(base_url=address, headers=headers, timeout=30))
+
+        yield make
+
+
+@pytest.fixture
+def client(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
+    return signed_in("client")
+
+
+@pytest.fixture
+def reviewer(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
+    return signed_in("reviewer")
+
+
+@pytest.fixture
+def admin(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
+    return signed_in("admin")
+
+
+@pytest.fixture
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    image = Image.new("RGB", (1600, 900), (200, 20, 20))
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    image.save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()

@@ -1,0 +1,94 @@
+"""The table of who may do what, row by row, and the one shape of every error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from rayon.serving.app import create_app
+from rayon.serving.services import Services
+
+NOBODY, CLIENT, REVIEWER, ADMIN = "nobody", "client", "reviewer", "admin"
+RANK = (NOBODY, CLIENT, REVIEWER, ADMIN)
+
+TABLE = {
+    ("GET", "/health/live"): NOBODY,
+    ("GET", "/health/ready"): NOBODY,
+    ("POST", "/api/v1/predictions"): CLIENT,
+    ("POST", "/api/v1/predictions/batch"): CLIENT,
+    ("GET", "/api/v1/predictions"): CLIENT,
+    ("GET", "/api/v1/predictions/{prediction_id}"): CLIENT,
+    ("GET", "/api/v1/predictions/{prediction_id}/image"): CLIENT,
+    ("POST", "/api/v1/predictions/{prediction_id}/validations"): REVIEWER,
+    ("GET", "/api/v1/predictions/{prediction_id}/validations"): CLIENT,
+    ("GET", "/api/v1/review/next"): REVIEWER,
+    ("GET", "/api/v1/users/me"): CLIENT,
+    ("PUT", "/api/v1/users/me/password"): CLIENT,
+    ("GET", "/api/v1/users"): ADMIN,
+    ("POST", "/api/v1/users"): ADMIN,
+    ("GET", "/api/v1/users/{name}"): ADMIN,
+    ("PATCH", "/api/v1/users/{name}"): ADMIN,
+    ("DELETE", "/api/v1/users/{name}"): ADMIN,
+    ("GET", "/api/v1/keys"): CLIENT,
+    ("POST", "/api/v1/keys"): CLIENT,
+    ("DELETE", "/api/v1/keys/{key_id}"): CLIENT,
+    ("GET", "/api/v1/taxonomy"): CLIENT,
+    ("GET", "/api/v1/model"): CLIENT,
+}
+
+
+def operations(document: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+
+
+def test_every_endpoint_is_in_the_table(served: Services) -> None:
+    assert operations(create_app(served).openapi()) == set(TABLE)
+
+
+def test_every_row_of_the_table(anyone: httpx.Client, signed_in: Callable[[str], httpx.Client]) -> None:
+    clients = {role: signed_in(role) for role in RANK[1:]} | {NOBODY: anyone}
+    for (method, path), needed in TABLE.items():
+        # Nothing is found and no body is right, so that whoever is let in changes nothing.
+        filled = path.format(prediction_id="none", name="none", key_id="none")
+        for role in RANK:
+            answer = clients[role].request(method, filled)
+            allowed = RANK.index(role) >= RANK.index(needed)
+            expected = 401 if role == NOBODY else 403
+            assert (answer.status_code in (401, 403)) != allowed, (method, path, role, answer.status_code)
+            if not allowed:
+                assert answer.status_code == expected
+            if answer.status_code >= 400:
+                _check_problem(answer)
+
+
+def test_every_error_has_its_place_in_the_document(served: Services) -> None:
+    document = create_app(served).openapi()
+    assert "Problem" in document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            errors = {status for status in operation["responses"] if status >= "400"}
+            if path.startswith("/api"):
+                assert {"401", "403", "422", "429", "503"} <= errors, (method, path)
+            for status in errors:
+                assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
+
+
+def _check_problem(answer: httpx.Response) -> None:
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == {"type", "title", "status", "detail", "hint", "request_id"}
+    assert problem["status"] == answer.status_code
+    assert problem["detail"].endswith(".")
+    assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/health/live", 405)]
+)
+def test_addresses_that_do_not_exist(anyone: httpx.Client, method: str, path: str, status: int) -> None:
+    answer = anyone.request(method, path)
+    assert answer.status_code == status
+    _check_problem(answer)
