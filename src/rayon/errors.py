@@ -76,6 +76,10 @@ class StoreUnavailableError(StoreError):
     status = 503
 
 
+class AddressError(RayonError):
+    """The service cannot listen where it was told to."""
+
+
 class AuthenticationError(RayonError):
     """Nobody knows who is asking: no credentials, wrong ones, or too many wrong ones."""
 

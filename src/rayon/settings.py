@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     deadline: float = Field(
         default=10.0, gt=0, description="Seconds within which a prediction is answered, or refused"
     )
+    drain_seconds: float = Field(
+        default=1.0, ge=0, description="Seconds for which a stopping server refuses requests before it closes"
+    )
     threads: int | None = Field(default=None, ge=1, description="Worker threads; all cores where unset")
 
     @property

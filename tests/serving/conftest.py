@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from PIL import Image
 
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts, Role
 from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
+from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
@@ -38,12 +38,13 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
 @pytest.fixture
 def address(served: Services) -> Iterator[str]:
     """A real server on a free port of this machine."""
-    config = uvicorn.Config(create_app(served, MAX_BODY), port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    listening = config.bind_socket()
+    listening = listen("127.0.0.1", 0)
+    ready = threading.Event()
+    server = Server(create_app(served, MAX_BODY), served, drain_seconds=0, ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    assert ready.wait(30)
+    yield address_of(listening)
     server.should_exit = True
     thread.join(30)
     assert not thread.is_alive()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from rayon.cli.console import say
 from rayon.errors import ModelError
@@ -15,14 +14,12 @@ from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
 from rayon.operations.prediction_service import PredictionService, warm_up
 from rayon.serving.app import create_app
+from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
 from rayon.settings import Settings
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 from rayon.store.schema import upgrade_schema
-
-STOP_SECONDS = 30
-"""How long running requests have to end after Ctrl-C or SIGTERM."""
 
 
 def serve(
@@ -48,6 +45,7 @@ def serve(
 
 def run_service(settings: Settings, folder: Path, host: str, port: int) -> None:
     """Load the model, bring the database up to date, and serve until told to stop."""
+    listening = listen(host, port)
     say(f"Loading {folder}")
     classifier = ProductClassifier.load(folder, cache=None, threads=settings.threads)
     warm_up(classifier)
@@ -63,16 +61,13 @@ def run_service(settings: Settings, folder: Path, host: str, port: int) -> None:
         audit_share=settings.audit_share,
         max_waiting=settings.max_waiting,
     )
-    app = create_app(Services(database, images, accounts, predictions, settings.deadline))
-    say(f"Serving on http://{host}:{port} with {database.address}; Ctrl-C stops")
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        timeout_graceful_shutdown=STOP_SECONDS,
-        server_header=False,
+    services = Services(database, images, accounts, predictions, settings.deadline)
+    server = Server(
+        create_app(services),
+        services,
+        drain_seconds=settings.drain_seconds,
+        ready=lambda: say(f"Serving on {address_of(listening)} with {database.address}; Ctrl-C stops"),
     )
     with suppress(KeyboardInterrupt):  # raised again once everything has ended; that is how this stops
-        uvicorn.Server(config).run()
+        server.run(sockets=[listening])
     say("Stopped.")

@@ -53,6 +53,6 @@ def create_app(services: Services, max_body: int = MAX_BODY) -> FastAPI:
             dependencies=[SIGNED_IN],
             responses=problems.problem_responses(401, 403, 422, 429, 503),
         )
-    app.add_middleware(RequestLimits, max_body=max_body)
+    app.add_middleware(RequestLimits, max_body=max_body, stopping=services.stopping.is_set)
     problems.document(app)
     return app

@@ -1,21 +1,22 @@
-"""What holds for every request: an id, and a limit to its body while it streams."""
+"""What holds for every request: an id, a limit to its body, and a refusal once the server stops."""
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rayon.serving.problems import HINTS, render
 
-REQUEST_ID = "X-Request-ID"
+ALIVE = "/health/live"
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestLimits:
-    """Give every request an id, and stop reading a body at its limit.
+    """Give every request an id, stop reading a body at its limit, and refuse requests once the server stops.
 
     Parameters
     ----------
@@ -23,11 +24,14 @@ class RequestLimits:
         The application.
     max_body
         Bytes of a body that are read.
+    stopping
+        Whether the server stops; that it lives is said all the same.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, stopping: Callable[[], bool]) -> None:
         self._app = app
         self._max_body = max_body
+        self._stopping = stopping
         self._detail = f"The body is longer than {max_body:,} bytes."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +58,12 @@ class RequestLimits:
             await send(message)
 
         announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._max_body:
+        if self._stopping() and scope["path"] != ALIVE:
+            hint = "Ask another process, or again in a moment"
+            wait = {"Retry-After": "1", "Connection": "close"}
+            answer = render(503, "The server is stopping.", hint, request_id=request_id, headers=wait)
+            await answer(scope, receive, identified)
+        elif announced.isdigit() and int(announced) > self._max_body:
             answer = render(413, self._detail, HINTS[413], request_id=request_id)
             await answer(scope, receive, identified)
         else:

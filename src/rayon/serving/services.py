@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
@@ -22,6 +23,8 @@ class Services:
         Seconds within which a prediction is answered, or refused.
     lease_seconds
         How long a reviewer keeps a listing that they were given.
+    stopping
+        Set once no new request is to be answered.
     """
 
     database: Database
@@ -30,6 +33,7 @@ class Services:
     predictions: PredictionService
     deadline: float = 10.0
     lease_seconds: int = 600
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 def services(request: Request) -> Services:
