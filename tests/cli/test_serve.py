@@ -1,0 +1,282 @@
+"""The service as a process of its own: started, stopped, killed, and left without its database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from rayon.store.database import Database
+from rayon.store.predictions import PredictionFilter, list_predictions
+
+POOL = {"designation": "Piscine ronde 3 m avec pompe"}
+URL = "/api/v1/predictions"
+
+
+@dataclass
+class Service:
+    """A running server with a client that is signed in."""
+
+    process: subprocess.Popen[str]
+    client: httpx.Client
+    said: list[str]
+    heard: threading.Thread
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "RAYON_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def rayon(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "rayon", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start(
+    environment: dict[str, str],
+    trained: Path,
+    rayon: Callable[..., subprocess.CompletedProcess[str]],
+) -> Iterator[Callable[..., Service]]:
+    """Start the server, for the client ann; more settings by name."""
+    with ExitStack() as stack:
+
+        def run(**settings: str) -> Service:
+            environment.update(settings)
+            if "ann" not in rayon("users", "list").stdout:
+                made = rayon(
+                    "users",
+                    "create",
+                    "ann",
+                    "--role",
+                    "reviewer",
+                    "--password-stdin",
+                    stdin="correct horse\n",
+                )
+                assert made.returncode == 0, made.stderr
+            key = rayon("keys", "create", "ann").stdout.strip()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "rayon", "serve", "--model", str(trained), "--port", "0"],
+                env=environment,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert process.stderr is not None
+            stack.callback(process.stderr.close)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            said: list[str] = []
+            for line in process.stderr:
+                said.append(line)
+                if line.startswith("Serving on "):
+                    break
+            else:
+                pytest.fail("".join(said))
+            address = line.split()[2]
+            listener = threading.Thread(target=said.extend, args=(process.stderr,))
+            listener.start()
+            stack.callback(listener.join)
+            stack.callback(process.kill)
+            headers = {"Authorization": f"Bearer {key}"}
+            client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=30))
+            return Service(process, client, said, listener)
+
+        yield run
+
+
+def kept(url: str) -> set[str]:
+    database = Database(url)
+    with database.read() as connection:
+        found = {one.id for one in list_predictions(connection, PredictionFilter(), 100_000)}
+    database.close()
+    return found
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'home' / 'rayon.db'}"
+
+
+def test_it_starts_answers_and_stops(start: Callable[..., Service], sqlite: str) -> None:
+    service = start()
+    answer = service.client.post(URL, json=POOL).json()
+    assert service.stop(signal.SIGINT) == 0
+    service.heard.join()
+    assert service.said[-1] == "Stopped.\n"
+    assert kept(sqlite) == {answer["id"]}
+
+
+@pytest.mark.proof
+def test_sigterm_under_load_loses_no_request(start: Callable[..., Service], sqlite: str) -> None:
+    service = start()
+    answered: list[str] = []
+    refused: list[int] = []
+    lost: list[str] = []
+    enough = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(
+            base_url=service.client.base_url, headers=service.client.headers, timeout=30
+        ) as client:
+            while True:
+                try:
+                    answer = client.post(URL, json=POOL)
+                except httpx.ConnectError:
+                    return
+                except httpx.HTTPError as error:
+                    lost.append(repr(error))
+                    return
+                if answer.status_code != 200:
+                    refused.append(answer.status_code)
+                    assert answer.headers["retry-after"]
+                    return
+                answered.append(answer.json()["id"])
+                if len(answered) > 200:
+                    enough.set()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert enough.wait(60)
+    assert service.stop() == 0
+    for thread in threads:
+        thread.join(60)
+    assert lost == []
+    assert set(refused) <= {503}
+    assert len(refused) == 8
+    assert kept(sqlite) == set(answered)
+
+
+@pytest.mark.proof
+def test_whatever_was_answered_survives_kill_9(start: Callable[..., Service], sqlite: str) -> None:
+    service = start()
+    answered = []
+    killer = threading.Timer(0, lambda: None)
+    for turn in range(10_000):
+        try:
+            answered.append(service.client.post(URL, json=POOL).json()["id"])
+        except httpx.HTTPError:
+            break
+        if turn == 100:
+            killer = threading.Timer(0.05, service.process.kill)
+            killer.start()
+    killer.join()
+    assert service.process.wait(60) == -signal.SIGKILL
+    assert len(answered) > 100
+    assert set(answered) <= kept(sqlite)
+    again = start()
+    assert again.client.get(f"{URL}/{answered[-1]}").status_code == 200
+    assert again.client.post(URL, json=POOL).status_code == 200
+
+
+@pytest.mark.proof
+def test_it_goes_on_by_itself_once_postgresql_is_back(
+    start: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
+    folder = Path(tempfile.mkdtemp())  # a socket's path has to be short
+    try:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        service = start(RAYON_DATABASE=server.get_uri())
+        before = service.client.post(URL, json=POOL).json()["id"]
+        pgserver.pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=server.pgdata, user=server.system_user)
+        for _ in range(3):
+            gone = service.client.post(URL, json=POOL)
+            assert gone.status_code == 503
+            assert gone.headers["content-type"] == "application/problem+json"
+            assert gone.headers["retry-after"]
+        assert service.client.get("/health/ready").status_code == 503
+        assert service.client.get("/health/live").status_code == 200
+        server.ensure_postgres_running()
+        after = service.client.post(URL, json=POOL)
+        assert after.status_code == 200
+        assert service.client.get("/health/ready").status_code == 200
+        listed = {one["id"] for one in service.client.get(URL).json()["items"]}
+        assert listed == {before, after.json()["id"]}
+        assert service.stop() == 0
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_what_cannot_be_served_is_one_sentence_and_a_hint(
+    rayon: Callable[..., subprocess.CompletedProcess[str]], trained: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(trained, broken)
+    with (broken / "taxonomy.json").open("ab") as file:
+        file.write(b" ")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for arguments, sentence in (
+            ((), "No model is named"),
+            (("--model", tmp_path / "none", "--port", 0), "none"),
+            (("--model", broken, "--port", 0), "taxonomy.json"),
+            (("--model", trained, "--port", port), "cannot be used"),
+        ):
+            found = rayon("serve", *arguments)
+            assert found.returncode == 2, found.stderr
+            assert sentence in found.stderr.splitlines()[-2], found.stderr
+            assert "Traceback" not in found.stderr
+
+
+def test_accounts_from_the_command_line(
+    rayon: Callable[..., subprocess.CompletedProcess[str]], sqlite: str
+) -> None:
+    pending = rayon("db", "status")
+    assert (pending.returncode, "1 migrations pending" in pending.stdout) == (3, True)
+    assert rayon("db", "upgrade").returncode == 0
+    made = rayon("users", "create", "root", "--role", "admin")
+    assert made.returncode == 0
+    assert len(made.stdout.strip()) == 20  # a password that was made for them
+    refused = rayon("users", "delete", "root")
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (
+        2,
+        "Error: 'root' is the last administrator.",
+    )
+    assert rayon("users", "create", "ann", "--password-stdin", stdin="short\n").returncode == 2
+    assert rayon("users", "create", "ann", "--password-stdin", stdin="correct horse\n").returncode == 0
+    assert rayon("users", "role", "ann", "reviewer").returncode == 0
+    assert rayon("users", "disable", "ann").returncode == 0
+    listed = rayon("users", "list", "--json").stdout
+    assert '"name": "ann"' in listed
+    assert '"disabled": true' in listed
+    secret = rayon("keys", "create", "ann", "--for", "import").stdout.strip()
+    keys = rayon("keys", "list", "--json").stdout
+    assert '"for": "import"' in keys
+    assert secret not in keys
+    engine = create_engine(sqlite)
+    with engine.connect() as connection:
+        actors = connection.execute(text("SELECT DISTINCT actor FROM audit_log")).scalars().all()
+    engine.dispose()
+    assert actors == ["command line"]
