@@ -14,6 +14,7 @@ from PIL import Image
 
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts, Role
+from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
 from rayon.serving.server import Server, address_of, listen
@@ -30,7 +31,7 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     accounts, images = Accounts(database), ImageStore(tmp_path / "images")
     for role in Role:
         accounts.create(role.value, PASSWORD, role, "test")
-    predictions = PredictionService(model, database, images, chance=lambda: 0.5)
+    predictions = PredictionService(PredictionRecorder(model, database, images, chance=lambda: 0.5))
     yield Services(database, images, accounts, predictions)
     predictions.close()
 

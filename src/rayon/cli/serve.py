@@ -12,7 +12,8 @@ from rayon.cli.console import say
 from rayon.errors import ModelError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
-from rayon.operations.prediction_service import PredictionService, warm_up
+from rayon.operations.prediction_recorder import PredictionRecorder, warm_up
+from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
 from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
@@ -54,13 +55,8 @@ def run_service(settings: Settings, folder: Path, host: str, port: int) -> None:
     accounts, images = Accounts(database), ImageStore(settings.images)
     if not accounts.users():
         say("There is no user yet; make one with: rayon users create NAME --role admin")
-    predictions = PredictionService(
-        classifier,
-        database,
-        images,
-        audit_share=settings.audit_share,
-        max_waiting=settings.max_waiting,
-    )
+    recorder = PredictionRecorder(classifier, database, images, audit_share=settings.audit_share)
+    predictions = PredictionService(recorder, settings.max_waiting)
     services = Services(database, images, accounts, predictions, settings.deadline)
     server = Server(
         create_app(services),

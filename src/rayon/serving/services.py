@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
+from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
@@ -34,6 +36,16 @@ class Services:
     deadline: float = 10.0
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def recorder(self) -> PredictionRecorder:
+        """What classifies and stores behind the queue."""
+        return self.predictions.recorder
+
+    @property
+    def model(self) -> ProductClassifier:
+        """The model that answers."""
+        return self.recorder.model
 
 
 def services(request: Request) -> Services:

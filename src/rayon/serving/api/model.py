@@ -21,14 +21,14 @@ def taxonomy(request: Request, _user: Client) -> list[CategoryOut]:
             label_en=category.label_en,
             parent=category.parent,
         )
-        for category in services(request).predictions.model.taxonomy_
+        for category in services(request).model.taxonomy_
     ]
 
 
 @router.get("/model")
 def model(request: Request, _user: Client) -> ModelOut:
     """See which model answers, and what it promises."""
-    serving = services(request).predictions.model
+    serving = services(request).model
     report = serving.policy_.report()
     return ModelOut(
         version=serving.version_,

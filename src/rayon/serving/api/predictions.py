@@ -192,12 +192,12 @@ def visible_prediction(served: Services, prediction_id: str, user: User) -> Stor
 
 
 async def _predict(served: Services, listings: Sequence[Listing], user: User) -> list[StoredPrediction]:
-    service = served.predictions
+    prepare = served.recorder.prepare
     if any(listing.image is not None for listing in listings):
-        questions = await run_in_threadpool(lambda: [service.prepare(listing) for listing in listings])
+        questions = await run_in_threadpool(lambda: [prepare(listing) for listing in listings])
     else:
-        questions = [service.prepare(listing) for listing in listings]
-    future = service.submit(questions, user.id)
+        questions = [prepare(listing) for listing in listings]
+    future = served.predictions.submit(questions, user.id)
     try:
         return await asyncio.wait_for(asyncio.wrap_future(future), served.deadline)
     except TimeoutError:
@@ -207,7 +207,7 @@ async def _predict(served: Services, listings: Sequence[Listing], user: User) ->
 
 
 async def _everything(served: Services, listing: Listing) -> list[ScoreOut]:
-    model = served.predictions.model
+    model = served.model
     proba = (await run_in_threadpool(model.predict_proba, [listing]))[0]
     codes = model.taxonomy_.codes
     return [

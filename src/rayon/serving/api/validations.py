@@ -90,6 +90,6 @@ def _true_code(served: Services, stored: StoredPrediction, word: ValidationIn) -
         raise RayonError("The true code is missing", "Say which code is right, in the field code")
     if word.code == stored.code:
         raise RayonError(f"The true code {word.code!r} is the predicted one", "Say right instead")
-    if word.code not in served.predictions.model.taxonomy_:
+    if word.code not in served.model.taxonomy_:
         raise TaxonomyError(f"There is no code {word.code[:80]!r}", "GET /api/v1/taxonomy lists the codes")
     return word.code

@@ -1,0 +1,142 @@
+"""Listings to stored predictions: classified together, drawn for the audit, and kept in one transaction."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from PIL import Image
+
+from rayon.data.image import plain_jpeg
+from rayon.data.listings import Listing
+from rayon.errors import ImageError, ModelError
+from rayon.learning.model import ProductClassifier
+from rayon.learning.prediction import Prediction
+from rayon.store.database import Database
+from rayon.store.identifiers import new_id
+from rayon.store.images import ImageStore
+from rayon.store.predictions import StoredPrediction, add_predictions
+
+AUDIT_SHARE = 0.01
+"""Share of all predictions that the random audit draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A listing to classify, and the SHA-256 under which its picture is kept, if it has a usable one."""
+
+    listing: Listing
+    image: str | None = None
+
+
+class PredictionRecorder:
+    """Classify and store.
+
+    Parameters
+    ----------
+    model
+        Loaded once.
+    database, images
+        Where predictions and their pictures are kept.
+    audit_share
+        Share of all predictions, 0 to 1, that is drawn for review at random.
+    chance
+        Draws the audit by numbers from 0 to 1; the system's randomness where not given.
+    """
+
+    def __init__(
+        self,
+        model: ProductClassifier,
+        database: Database,
+        images: ImageStore,
+        *,
+        audit_share: float = AUDIT_SHARE,
+        chance: Callable[[], float] | None = None,
+    ) -> None:
+        self.model = model
+        self._database = database
+        self._images = images
+        self._audit_share = audit_share
+        self._chance = chance or random.SystemRandom().random
+
+    def prepare(self, listing: Listing) -> Question:
+        """Keep the picture of a listing, its pixels and nothing else; to be called from any thread.
+
+        A picture that cannot be used is not kept; the prediction will say why.
+        """
+        if not isinstance(listing.image, bytes):
+            return Question(listing)
+        try:
+            return Question(listing, self._images.put(plain_jpeg(listing.image)))
+        except ImageError:
+            return Question(listing)
+
+    def record(self, questions: Sequence[Question], user_ids: Sequence[str | None]) -> list[StoredPrediction]:
+        """Classify listings and store all predictions in one transaction.
+
+        A listing with nothing to classify gets a prediction without a code, which is not stored.
+
+        Parameters
+        ----------
+        questions, user_ids
+            N listings, and who asks for each.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When they cannot be stored; none of them is then.
+        """
+        predictions = self.model.decide([question.listing for question in questions])
+        stored = [
+            self._stored(question, prediction, user)
+            for question, prediction, user in zip(questions, predictions, user_ids, strict=True)
+        ]
+        with self._database.write() as connection:
+            add_predictions(connection, [row for row in stored if row.code])
+        return stored
+
+    def _stored(self, question: Question, prediction: Prediction, user_id: str | None) -> StoredPrediction:
+        listing = question.listing
+        drawn = self._chance() < self._audit_share
+        return StoredPrediction(
+            id=new_id(),
+            created_at=datetime.now(UTC),
+            user_id=user_id,
+            designation=listing.designation,
+            description=listing.description,
+            productid=listing.productid,
+            imageid=listing.imageid,
+            image=question.image,
+            code=prediction.code,
+            label=prediction.label,
+            confidence=prediction.confidence,
+            decision=prediction.decision,
+            reason=prediction.reason,
+            threshold=prediction.threshold,
+            modalities=list(prediction.modalities),
+            degraded=prediction.degraded,
+            alternatives=[asdict(alternative) for alternative in prediction.alternatives],
+            scores={name: asdict(score) for name, score in prediction.scores.items()},
+            error=prediction.error,
+            model_version=self.model.version_,
+            queued_for="audit" if drawn else ("review" if prediction.decision == "review" else None),
+            audit_probability=self._audit_share,
+        )
+
+
+def warm_up(model: ProductClassifier) -> None:
+    """Answer one listing for nobody, so that the first to ask does not wait.
+
+    Raises
+    ------
+    ModelError
+        When the model gives no answer.
+    """
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(picture, "PNG")
+    (prediction,) = model.decide([Listing("warm up", image=picture.getvalue())])
+    if not prediction.code:
+        raise ModelError(f"The model does not answer ({prediction.error})", "Train it again")
