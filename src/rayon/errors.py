@@ -126,8 +126,8 @@ class MissingExtraError(RayonError):
 
     status = 501
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed",
-            f"Install it with: pip install 'rayon[{extra}]'",
+            f"Install it with: pip install {package}",
         )

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars
+from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
 from rayon.cli.options import Columns, Encoding, Images, Json, ModelDir, reading_options
 from rayon.learning.model import ProductClassifier
-from rayon.operations.inference import classify_catalogues
+from rayon.operations.inference import ClassifySummary, classify_catalogues
 from rayon.settings import Settings
 
 
@@ -40,16 +40,24 @@ def classify(
     """
     settings = Settings()
     model = ProductClassifier.load(model_dir, cache=settings.embedding_cache, threads=settings.threads)
-    with progress_bars() as progress:
-        summary = classify_catalogues(
-            model,
-            inputs,
-            results,
-            progress=lambda done, total: progress("Classifying", done, total),
-            form=form,
-            resume=resume,
-            **reading_options(columns, images, encoding),
-        )
+    try:
+        with progress_bars() as progress:
+            summary = classify_catalogues(
+                model,
+                inputs,
+                results,
+                progress=lambda done, total: progress("Classifying", done, total),
+                form=form,
+                resume=resume,
+                **reading_options(columns, images, encoding),
+            )
+    except KeyboardInterrupt:
+        say("Run the same command with --resume to go on from here.")
+        raise
+    if resume and not summary.resumed:
+        say("There was nothing to go on with: no interrupted run of this model over these inputs.")
+    if summary.missing_images:
+        say(f"{summary.missing_images:,} pictures that the listings name are not there; check --images.")
     if json:
         print_json(summary.to_dict())
     else:
@@ -58,5 +66,13 @@ def classify(
         out.print(f"{summary.rows:,} rows in {results}{resumed}:", markup=False)
         out.print(f"  {summary.accepted:,} accepted ({share:.0%})", markup=False)
         out.print(f"  {summary.review:,} for review", markup=False)
-        out.print(f"  {summary.failed:,} failed; the column error says why", markup=False)
+        out.print(f"  {summary.failed:,} failed{_why(summary, form)}", markup=False)
     raise typer.Exit(SOME_ROWS_FAILED if summary.failed else DONE)
+
+
+def _why(summary: ClassifySummary, form: str) -> str:
+    if not summary.failed:
+        return ""
+    if form == "challenge":
+        return ": they have no code there; without --format challenge the column error says why"
+    return "; the column error says why"

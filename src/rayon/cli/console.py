@@ -33,9 +33,14 @@ def say(message: str) -> None:
 
 def say_error(error: RayonError) -> None:
     """Say what went wrong and how to mend it, in plain text."""
-    err.print(f"Error: {error.message}.", style="bold red", markup=False)
+    err.print(f"Error: {_sentence(error.message)}", style="bold red", markup=False)
     if error.hint:
-        err.print(error.hint.rstrip(".") + ".", markup=False)
+        err.print(_sentence(error.hint), markup=False)
+
+
+def _sentence(text: str) -> str:
+    text = text.rstrip(".")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", "!")) else ".")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rayon.cli.console import out, progress_bars
 from rayon.data.catalogue import open_catalogue
 from rayon.data.sample import TRUTH, make_sample
 from rayon.errors import OutputError
-from rayon.learning.model import ProductClassifier
+from rayon.learning.model import ProductClassifier, check_parameters
 from rayon.learning.storage import cross_fitted_figures
 from rayon.operations.inference import classify_catalogues
 from rayon.operations.training import train
@@ -31,7 +31,7 @@ def demo(
     ),
     listings: Annotated[int, typer.Option(min=300, help="How many listings to make.")] = 3000,
     precision: Annotated[float, typer.Option(help="What accepted listings are promised to keep.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same demonstration.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same demonstration.")] = 0,
     no_serve: Annotated[  # noqa: ARG001  # scripts may pass it already; there is no service to start yet
         bool, typer.Option("--no-serve", help="Never start a service at the end.")
     ] = False,
@@ -41,6 +41,7 @@ def demo(
     Example: rayon demo --dir demo
     """
     begin = time.monotonic()
+    check_parameters(precision)
     catalogue, model_dir, results = folder / "catalogue", folder / "model", folder / "codes.csv"
     unseen = catalogue / "X_test_update.csv"
     settings = Settings()
@@ -64,7 +65,8 @@ def demo(
         f"{summary.accepted:,} accepted under a promise of {precision:.0%}: {accepted_right:,} of them right"
         + (f" ({accepted_right / summary.accepted:.1%})" if summary.accepted else "")
         + f"; {summary.review:,} left to people.\n"
-        f"Done in {time.monotonic() - begin:.0f} s. All of it is in {folder}: {results} has every answer.\n"
+        + ("" if summary.accepted else f"{model.policy_.report()['message']}.\n")
+        + f"Done in {time.monotonic() - begin:.0f} s. All of it is in {folder}: {results} has every answer.\n"
         f"Your own catalogue: rayon train FOLDER_OR_FILE --out my-model",
         markup=False,
     )

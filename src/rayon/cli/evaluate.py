@@ -9,6 +9,7 @@ import typer
 
 from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
 from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, ModelDir, reading_options
+from rayon.errors import OutputError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.evaluation import Evaluated, evaluate_model
 from rayon.reports.console import evaluation_table
@@ -33,6 +34,8 @@ def evaluate(
     """
     settings = Settings()
     model = ProductClassifier.load(model_dir, cache=settings.embedding_cache, threads=settings.threads)
+    if report is not None and report.exists() and not report.is_dir():
+        raise OutputError(f"{report} is not a folder", "Name a folder for the report")
     with progress_bars() as progress:
         evaluated = evaluate_model(
             model, catalogues, progress, reading=reading_options(columns, images, encoding)
@@ -46,6 +49,8 @@ def evaluate(
             f"Warning: the model was trained on {evaluated.seen:,} of these {len(evaluated.codes):,} "
             "listings; the figures flatter it."
         )
+    if evaluated.missing_images:
+        say(f"{evaluated.missing_images:,} pictures that the listings name are not there; check --images.")
     if report is not None:
         _write_report(report, model, model_dir, evaluated)
         say(f"Report: {report / 'report.html'}")
@@ -67,6 +72,12 @@ def _write_report(folder: Path, model: ProductClassifier, model_dir: Path, evalu
             f"{model.n_listings_['train_only']:,} train-only listings",
             "Seen in training": f"{evaluated.seen:,} of the listings scored here",
         },
+        warning=(
+            f"The model was trained on {evaluated.seen:,} of these {len(evaluated.codes):,} listings: the "
+            "figures flatter it, and say nothing about the promise."
+            if evaluated.seen
+            else ""
+        ),
         worst_mistakes=find_worst_mistakes(
             evaluated.listings, evaluated.fused, evaluated.codes, model.taxonomy_.codes, evaluated.accepted
         ),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rayon.cli.console import out, print_json
+from rayon.cli.console import out, print_json, say
 from rayon.cli.options import Json, ModelDir
 from rayon.data.listings import Listing
 from rayon.errors import ListingError
@@ -38,4 +38,6 @@ def explain(
     if json:
         print_json({"prediction": prediction.to_dict(), "explanation": explanation.to_dict()})
     else:
+        if prediction.error:
+            say(f"A part could not be used: {prediction.error}")
         out.print(explanation_view(prediction, explanation))

@@ -9,7 +9,9 @@ import typer
 
 from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
 from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
+from rayon.errors import OutputError
 from rayon.operations.inspection import inspect_catalogues
+from rayon.operations.results import refuse_input
 from rayon.reports.console import inspection_tables
 from rayon.reports.inspection import write_inspection_report
 
@@ -28,6 +30,8 @@ def inspect(
 
     Example: rayon inspect shop --report shop.html
     """
+    if report is not None:
+        _check_report(report, catalogues)
     with progress_bars() as progress:
         inspected = inspect_catalogues(
             catalogues, progress, reading=reading_options(columns, images, encoding)
@@ -45,3 +49,9 @@ def inspect(
         say(f"Report: {report}")
     inspection = inspected.inspection
     raise typer.Exit(SOME_ROWS_FAILED if inspection.rejected_rows or inspection.unreadable_images else DONE)
+
+
+def _check_report(report: Path, catalogues: list[Path]) -> None:
+    refuse_input(report, catalogues)
+    if report.suffix not in (".html", ".htm") or report.is_dir():
+        raise OutputError(f"The report cannot be written as {report.name!r}", "End the name with .html")

@@ -11,8 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from rayon import __version__
+from rayon.__main__ import INTERRUPTED
 from rayon.cli import classify, database, demo, evaluate, explain, inspect, sample, serve, train, users
-from rayon.cli.console import NOT_DONE, say, say_error
+from rayon.cli.console import NOT_DONE, print_json, say, say_error
 from rayon.errors import RayonError
 
 app = typer.Typer(
@@ -49,10 +50,14 @@ def run() -> NoReturn:
     try:
         app()
     except RayonError as error:
+        if "--json" in sys.argv:
+            print_json({"error": error.message, "hint": error.hint})
         say_error(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
         say("Stopped.")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except OSError as error:
         say_error(
             RayonError(f"{error.filename or 'The system'}: {error.strerror}", "Check the path and free space")

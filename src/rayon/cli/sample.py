@@ -16,7 +16,7 @@ def sample(
         Path, typer.Argument(metavar="DIR", help="A folder that is not there yet.", show_default=False)
     ],
     listings: Annotated[int, typer.Option(min=27, help="How many listings.")] = 3000,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same catalogue.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same catalogue.")] = 0,
 ) -> None:
     """Make a small catalogue in the challenge's layout, with drawn pictures and realistic flaws.
 

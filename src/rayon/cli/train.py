@@ -41,7 +41,7 @@ def train(
     ] = "builtin",
     folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-fitting.")] = 5,
     precision: Annotated[float, typer.Option(help="What accepted listings are promised to keep.")] = 0.98,
-    seed: Annotated[int, typer.Option(help="The same data and seed give the same predictions.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same data and seed give the same predictions.")] = 0,
     columns: Columns = None,
     images: Images = None,
     encoding: Encoding = None,
@@ -84,6 +84,12 @@ def _show(summary: TrainingSummary) -> None:
     promise = summary.model["promise"]
     out.print(figures_table(summary.model["figures"]["modalities"], "Cross-fitted on the trusted listings"))
     out.print(promise["message"], markup=False)
+    if promise["threshold"] is not None:
+        out.print(
+            "The table's share of accepted listings comes from thresholds that were set on fewer of them, "
+            "so it may be smaller.",
+            markup=False,
+        )
     if summary.small_codes:
         named = ", ".join(f"{code} ({n})" for code, n in list(summary.small_codes.items())[:_SHOWN])
         more = len(summary.small_codes) - _SHOWN
@@ -98,4 +104,6 @@ def _show(summary: TrainingSummary) -> None:
             say(f"  {row.source}: {row.reason}")
     if summary.unreadable_images:
         say(f"{summary.unreadable_images:,} pictures could not be used; `rayon inspect` names them.")
+    if summary.missing_images:
+        say(f"{summary.missing_images:,} pictures that the listings name are not there; check --images.")
     out.print(f"Saved in {summary.out}; MODEL_CARD.md there says what it is good for.", markup=False)

@@ -26,7 +26,7 @@ class Listing:
     description
         The longer text, possibly HTML. Empty where it is missing.
     image
-        A file or the encoded bytes of a picture; ``None`` where there is none.
+        A file (a path, as text too) or the encoded bytes of a picture; ``None`` where there is none.
     productid, imageid
         The seller's identifiers, carried along and never used to classify.
     """
@@ -36,6 +36,11 @@ class Listing:
     image: ImageSource | None = None
     productid: str = ""
     imageid: str = ""
+
+    def __post_init__(self) -> None:
+        image: Any = self.image
+        if isinstance(image, str):  # people write paths as text; nobody should learn so from a traceback
+            object.__setattr__(self, "image", Path(image) if image else None)
 
     @property
     def has_text(self) -> bool:

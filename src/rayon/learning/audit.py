@@ -50,7 +50,7 @@ def find_label_issues(y: ArrayLike, probabilities: ArrayLike, codes: Sequence[st
         from cleanlab.filter import find_label_issues as suspicious
         from cleanlab.rank import get_label_quality_scores
     except ImportError:
-        raise MissingExtraError("cleanlab", "audit", "Finding labels that look wrong") from None
+        raise MissingExtraError("cleanlab", "Finding labels that look wrong") from None
     rows = np.flatnonzero(np.isfinite(proba).all(axis=1))
     # cleanlab wants every class to occur: classes without a listing are taken out and put back
     present, labels = np.unique(given[rows], return_inverse=True)

@@ -135,6 +135,21 @@ def percentile_interval(values: NDArray[np.float64], confidence: float = 0.95) -
     return _central(defined, confidence) if len(defined) else None
 
 
+def centred_interval(
+    values: NDArray[np.float64], observed: float, confidence: float = 0.95
+) -> Interval | None:
+    """Percentile interval moved by the bootstrap's own bias, for a figure that is never negative.
+
+    A sum of absolute gaps grows with the noise that resampling adds: the resampled values lie above the
+    observed one, and their plain percentiles would leave it out.
+    """
+    defined = values[np.isfinite(values)]
+    if not len(defined):
+        return None
+    low, high = _central(defined - (defined.mean() - observed), confidence)
+    return max(low, 0.0), high
+
+
 def exact_interval(successes: int, n: int, confidence: float = 0.95) -> Interval | None:
     """Interval of a share after Clopper and Pearson (Biometrika, 1934); ``None`` for a share of nothing."""
     if n == 0:

@@ -75,9 +75,11 @@ def _promise(promise: dict[str, Any], fused: dict[str, Any]) -> list[str]:
     return [
         f"The accepted listings as a whole are at least {promise['precision']:.1%} right, with "
         f"{promise['confidence']:.0%} confidence over the draw of the calibration data. Listings with a "
-        f"score of {promise['threshold']:.4f} or more are accepted.",
+        f"score of {promise['threshold']:.4f} or more are accepted; the score is half of one plus the "
+        "lead of the likeliest code over the second.",
         "",
-        f"Cross-fitted on the trusted listings, {fused['coverage']:.1%} were accepted"
+        f"On all of them {promise['coverage']:.1%} reach it. Cross-fitted, with a threshold from four "
+        f"fifths of the listings at a time, {fused['coverage']:.1%} were accepted"
         + (
             f" and {fused['accepted_precision']:.2%} of those were right."
             if fused["accepted_precision"]

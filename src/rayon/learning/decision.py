@@ -268,7 +268,7 @@ class DecisionPolicy(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             return f"{refusal}; no predicted code has {self.min_code_listings} of them"
         if self.needed_ is None:
             return f"{refusal}; not even the surest predictions are right often enough, so more would not do"
-        return f"{refusal}; about {self.needed_:,} would do at the precision seen so far"
+        return f"{refusal}; about {_rounded(self.needed_):,} would do at the precision seen so far"
 
     def _reason(self, accepted: bool, rare: bool) -> Reason:
         if accepted:
@@ -284,6 +284,12 @@ class DecisionPolicy(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     def _require_fitted(self) -> None:
         if not hasattr(self, "_figures"):
             raise NotFittedError("This DecisionPolicy has not been fitted", "Call fit first")
+
+
+def _rounded(n: int) -> int:
+    """Two leading digits, upwards: more would pretend to know."""
+    unit = int(10 ** max(len(str(n)) - 2, 0))
+    return -(-n // unit) * unit
 
 
 def acceptance_score(proba: NDArray[np.float64]) -> NDArray[np.float64]:

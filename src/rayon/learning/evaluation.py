@@ -16,6 +16,7 @@ from scipy import sparse
 from rayon.errors import RayonError
 from rayon.learning.bootstrap import (
     Interval,
+    centred_interval,
     class_counts,
     exact_interval,
     f1_scores,
@@ -159,6 +160,8 @@ _EXACT = "accepted_precision_exact"
 def _intervals_of(scored: _Scored, totals: NDArray[np.float64]) -> _Intervals:
     figures, f1 = _figures_of_totals(totals, scored.n_classes)
     found: dict[str, Interval | None] = {name: percentile_interval(figures[name]) for name in _RESAMPLED}
+    if (ece := scored.figures().ece) is not None:
+        found["ece"] = centred_interval(figures["ece"], ece)
     found[_EXACT] = None
     if scored.accepted is None:
         found["coverage"] = found["accepted_precision"] = None

@@ -157,7 +157,7 @@ class LateFusion(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _checked_logs(
         self, probabilities: Mapping[str, ArrayLike], n_classes: int | None
     ) -> NDArray[np.float64]:
-        if not probabilities:
+        if not isinstance(probabilities, Mapping) or not probabilities:
             raise TrainingError("Fusion needs at least one modality", "Map a name to probabilities [N, K]")
         logs: list[NDArray[np.float64]] = []
         for name, proba in probabilities.items():

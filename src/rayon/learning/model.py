@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 
 from rayon.data.listings import Listing, as_listings
 from rayon.data.taxonomy import Taxonomy, sort_codes
@@ -72,7 +73,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     threads
         Worker threads; all cores where not given.
     random_state
-        Seed. The same data and seed give the same predictions.
+        Seed from 0 on, or a `numpy.random.RandomState`; ``None`` draws one. The same data and seed give the
+        same predictions.
 
     Attributes
     ----------
@@ -97,7 +99,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         taxonomy: Taxonomy | None = None,
         cache: Path | None = None,
         threads: int | None = None,
-        random_state: int = 0,
+        random_state: Any = 0,
     ) -> None:
         self.text = text
         self.image = image
@@ -138,11 +140,12 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         TaxonomyError
             When a code is not in the given taxonomy.
         """
-        _check_parameters(self.precision, self.folds)
-        items, given = as_listings(listings), list(y)
+        check_parameters(self.precision, self.folds)
+        seed = _seed(self.random_state)
+        items, given = as_listings(listings), _checked_codes(y)
         _check_sizes(items, given)
         extra, extra_codes = (
-            ([], []) if train_only is None else (as_listings(train_only[0]), list(train_only[1]))
+            ([], []) if train_only is None else (as_listings(train_only[0]), _checked_codes(train_only[1]))
         )
         _check_sizes(extra, extra_codes)
         names = [str(code) for code in given + extra_codes]
@@ -155,14 +158,14 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         target = np.array([position[name] for name in names], dtype=np.int64)
         trusted = np.arange(len(names)) < len(given)
         self.modalities_, make_head = make_modalities(
-            self.text, self.image, cache=self.cache, threads=self.threads, random_state=self.random_state
+            self.text, self.image, cache=self.cache, threads=self.threads, random_state=seed
         )
         recipe = Recipe(
             self.modalities_,
             make_head,
             self.precision,
             self.folds,
-            self.random_state,
+            seed,
             self.threads or available_cores(),
         )
         fitted = fit_all(recipe, items + extra, target, trusted, codes, progress)
@@ -177,8 +180,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     # --------------------------------------------------------------- answering
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy, as scikit-learn defines it for classifiers; `rayon evaluate` says much more."""
-        right = np.asarray(self.predict(X)) == np.asarray(list(y))
+        """Accuracy over all listings, those with nothing that can be used answered by the prior."""
+        right = self.classes_[self.scores(X).fused.argmax(axis=1)] == np.asarray(list(y))
         return float(np.average(right, weights=sample_weight))
 
     def predict(self, listings: Any) -> NDArray[Any]:
@@ -348,6 +351,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                         )
                         for name in present
                     },
+                    score=round(decision.score, 6),
                     error=error,
                 )
             )
@@ -362,7 +366,30 @@ def _without_answer(error: str) -> Prediction:
     return Prediction("", "", 0.0, "review", "error", None, (), degraded=True, error=error)
 
 
-def _check_parameters(precision: float, folds: int) -> None:
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        if random_state < 0:
+            raise TrainingError(f"The seed is {random_state}", "Give a whole number from 0 on")
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _checked_codes(y: Iterable[Any]) -> list[Any]:
+    codes = list(y)
+    for position, code in enumerate(codes):
+        if code is None or code != code or str(code).strip() == "":  # NaN is how frames say "missing"
+            raise TrainingError(f"Listing {position} has no code", "Leave out the listings without one")
+    return codes
+
+
+def check_parameters(precision: float, folds: int = 2) -> None:
+    """Refuse parameters that are out of bounds.
+
+    Raises
+    ------
+    TrainingError
+        Naming the parameter.
+    """
     if not 0 < precision < 1:
         raise TrainingError(
             f"The promised precision is {precision}", "Give a share between 0 and 1, such as 0.98"

@@ -30,8 +30,7 @@ class Prediction:
     reason
         Why, in one of the fixed words of the decision policy.
     threshold
-        The score from which listings are accepted, ``None`` where nothing is promised; the score grows with
-        the confidence and with its lead over the second code (see `rayon.learning.decision`).
+        The score from which listings are accepted, ``None`` where nothing is promised.
     modalities
         What was used: ``"text"``, ``"image"``, or both.
     degraded
@@ -40,6 +39,8 @@ class Prediction:
         The other codes of the prediction set, most probable first.
     scores
         Per modality, the code that it alone would give with its confidence.
+    score
+        What is compared with the threshold: half of one plus the lead of the code over the second.
     error
         Why there is no answer, or which part could not be used; empty otherwise.
     """
@@ -54,6 +55,7 @@ class Prediction:
     degraded: bool = False
     alternatives: tuple[Alternative, ...] = ()
     scores: dict[str, Alternative] = field(default_factory=dict)
+    score: float = 0.0
     error: str = ""
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Evaluated:
         The N answers: probabilities `float64[N, K]` and decisions `bool[N]`.
     rejected
         Rows that were left out, with their reasons.
+    missing_images
+        How many listings name a picture that is not there.
     seen
         How many of the listings the model was trained on: their figures flatter it.
     """
@@ -44,6 +46,7 @@ class Evaluated:
     fused: NDArray[np.float64]
     accepted: NDArray[np.bool_]
     rejected: list[Rejected]
+    missing_images: int
     seen: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,6 +54,7 @@ class Evaluated:
         return {
             **self.evaluation.to_dict(),
             "seen_in_training": self.seen,
+            "missing_images": self.missing_images,
             "rejected": [{"source": r.source, "row": r.number, "reason": r.reason} for r in self.rejected],
         }
 
@@ -109,5 +113,6 @@ def evaluate_model(
         answers,
         decisions,
         loaded.rejected,
+        loaded.missing_images,
         sum(model.neighbours_.was_seen(listing) for listing in loaded.listings),
     )

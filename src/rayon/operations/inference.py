@@ -36,6 +36,8 @@ class ClassifySummary:
         All rows of the results.
     accepted, review, failed
         Rows by outcome; they add up to ``rows``.
+    missing_images
+        Rows that name a picture which is not there, where the model looks at pictures.
     resumed
         Rows that an earlier, interrupted run had finished.
     out
@@ -46,6 +48,7 @@ class ClassifySummary:
     accepted: int
     review: int
     failed: int
+    missing_images: int
     resumed: int
     out: str
 
@@ -92,21 +95,24 @@ def classify_catalogues(
     OutputError
         When results cannot be written; finished parts are kept for ``resume``.
     """
-    check_target(out, form)
+    check_target(out, form, inputs)
     catalogues = [open_catalogue(path, columns=columns, images=images, encoding=encoding) for path in inputs]
     journal = _Journal(out, _run_identity(model.version_, catalogues, form), resume)
     ids = list(dict.fromkeys(name for catalogue in catalogues for name in catalogue.id_fields))
+    looks = any(modality.name == "image" for modality in model.modalities_)
+    missing = 0
     done, expected = 0, sum(catalogue.size for catalogue in catalogues)
     try:
         for number, rows in enumerate(_parts(catalogues)):
             if not journal.has(number):
                 journal.write(number, [_answer_line(row, p) for row, p in _answers(model, rows)])
             done += journal.count(number)
+            missing += sum(_lacks_its_picture(row) for row in rows) if looks else 0
             if progress is not None:
                 progress(done, max(done, expected))
         if progress is not None:
             progress(done, done)
-        summary = journal.summary(str(out))
+        summary = journal.summary(str(out), missing)
         assemble(journal.parts(), out, ids, form)
     except OSError as error:
         raise OutputError(
@@ -121,6 +127,10 @@ def _parts(catalogues: Sequence[Catalogue]) -> Iterator[list[Row]]:
     rows = (row for catalogue in catalogues for row in catalogue.rows(codes=False))
     while part := list(islice(rows, PART_ROWS)):
         yield part
+
+
+def _lacks_its_picture(row: Row) -> bool:
+    return row.listing is not None and bool(row.listing.imageid) and row.listing.image is None
 
 
 def _answers(model: ProductClassifier, rows: Sequence[Row]) -> Iterator[tuple[Row, Prediction | None]]:
@@ -190,10 +200,16 @@ class _Journal:
         """Rows of the part of this number."""
         return sum(self._counts[number].values())
 
-    def summary(self, out: str) -> ClassifySummary:
+    def summary(self, out: str, missing_images: int) -> ClassifySummary:
         total = {key: sum(c[key] for c in self._counts.values()) for key in ("accept", "review", "failed")}
         return ClassifySummary(
-            sum(total.values()), total["accept"], total["review"], total["failed"], self._resumed, out
+            sum(total.values()),
+            total["accept"],
+            total["review"],
+            total["failed"],
+            missing_images,
+            self._resumed,
+            out,
         )
 
     def remove(self) -> None:

@@ -21,13 +21,13 @@ ANSWER_COLUMNS = ("code", "label", "confidence", "decision", "reason", "modaliti
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
-def check_target(out: Path, form: ResultFormat) -> None:
-    """Refuse early what could not be written at the end.
+def check_target(out: Path, form: ResultFormat, inputs: Sequence[Path] = ()) -> None:
+    """Refuse early what could not be written at the end, or would overwrite an input.
 
     Raises
     ------
     OutputError
-        When the file's ending is unknown, it is a folder, or its folder is missing or closed to us.
+        When the file's ending is unknown, it is a folder or an input, or its folder is missing or closed.
     """
     if out.suffix not in SUFFIXES:
         raise OutputError(
@@ -39,12 +39,28 @@ def check_target(out: Path, form: ResultFormat) -> None:
         )
     if out.is_dir():
         raise OutputError(f"{out} is a folder", "Name a file for the results")
+    refuse_input(out, inputs)
     if not out.parent.is_dir():
         raise OutputError(f"The folder {out.parent} does not exist", "Make it, or choose another")
     if not os.access(out.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise OutputError(
             f"The folder {out.parent} cannot be written to", "Check its permissions, or choose another"
         )
+
+
+def refuse_input(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises
+    ------
+    OutputError
+        When the file is one of the inputs, or one of the files in an input that is a folder.
+    """
+    target = out.resolve()
+    for path in inputs:
+        source = path.resolve()
+        if target == source or (target.exists() and source.is_dir() and target.is_relative_to(source)):
+            raise OutputError(f"{out} belongs to the input {path}", "Choose another name")
 
 
 def assemble(parts: Sequence[Path], out: Path, ids: Sequence[str], form: ResultFormat) -> None:

@@ -32,6 +32,8 @@ class TrainingSummary:
         Rows that were left out, with their reasons.
     unreadable_images
         Listings whose picture could not be used.
+    missing_images
+        Listings that name a picture which is not there; 0 where pictures are not wanted.
     small_codes
         Codes with fewer trusted listings than the policy needs to accept them, with their number.
     """
@@ -40,6 +42,7 @@ class TrainingSummary:
     model: dict[str, Any]
     rejected: list[Rejected]
     unreadable_images: int
+    missing_images: int
     small_codes: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,6 +56,7 @@ class TrainingSummary:
             "promise": self.model["promise"],
             "rejected": [{"source": r.source, "row": r.number, "reason": r.reason} for r in self.rejected],
             "unreadable_images": self.unreadable_images,
+            "missing_images": self.missing_images,
             "small_codes": self.small_codes,
         }
 
@@ -116,6 +120,7 @@ def train(
         describe(model),
         trusted.rejected + (extra.rejected if extra else []),
         len(model.training_errors_),
+        0 if model.image == "none" else trusted.missing_images + (extra.missing_images if extra else 0),
         {code: counts[code] for code in model.taxonomy_.codes if counts[code] < least},
     )
 

@@ -44,6 +44,8 @@ def figures_table(modalities: Mapping[str, Mapping[str, Any]], title: str) -> Ta
         What the figures are about.
     """
     table = _table(title)
+    if len({figures["n"] for figures in modalities.values()}) > 1:
+        table.caption = "Each is scored on the listings that have it; fused on all."
     table.add_column("")
     for name in modalities:
         table.add_column(name, justify="right")

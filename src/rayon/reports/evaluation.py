@@ -17,7 +17,7 @@ from rayon.learning.figures import CodeFigures, Evaluation
 from rayon.reports.html import render_page, write_file
 from rayon.reports.pictures import thumbnail
 from rayon.reports.plots import confusion_plot, coverage_plot, reliability_plot
-from rayon.reports.promise import judge
+from rayon.reports.promise import Verdict, judge
 from rayon.reports.text import evaluation_text
 from rayon.reports.words import plain_text
 
@@ -107,6 +107,7 @@ def write_evaluation_report(
     subtitle: str = "",
     promised: float | None = None,
     promise_note: str = "",
+    warning: str = "",
     facts: Mapping[str, str] | None = None,
     worst_mistakes: Sequence[Mistake] = (),
 ) -> list[Path]:
@@ -124,6 +125,8 @@ def write_evaluation_report(
         Promised precision of the accepted listings, 0 to 1; ``None`` where nothing was promised.
     promise_note
         What the decision policy has to say, such as why nothing can be accepted.
+    warning
+        Why the figures prove nothing about the promise; empty where they do.
     facts
         More to know about the model and the data, by name.
     worst_mistakes
@@ -140,11 +143,12 @@ def write_evaluation_report(
         When they cannot be written.
     """
     folder = Path(folder)
-    page = _page(evaluation, title, subtitle, promised, promise_note, dict(facts or {}), worst_mistakes)
+    verdict = judge(evaluation, promised, promise_note, warning)
+    page = _page(evaluation, title, subtitle, promised, verdict, dict(facts or {}), worst_mistakes)
     files = {
         folder / "report.html": page,
         folder / "report.txt": evaluation_text(
-            evaluation, title=title, promised=promised, promise_note=promise_note
+            evaluation, title=title, promised=promised, promise_note=promise_note, warning=warning
         ),
     }
     for path, text in files.items():
@@ -157,7 +161,7 @@ def _page(
     title: str,
     subtitle: str,
     promised: float | None,
-    promise_note: str,
+    verdict: Verdict,
     facts: dict[str, str],
     mistakes: Sequence[Mistake],
 ) -> str:
@@ -173,7 +177,7 @@ def _page(
         evaluation=evaluation,
         fused=evaluation.fused,
         labels=labels,
-        verdict=judge(evaluation, promised, promise_note),
+        verdict=verdict,
         promised=promised,
         codes=by_support(evaluation.per_code),
         confusions=evaluation.confusions[:MAX_CONFUSIONS],

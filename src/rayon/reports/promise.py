@@ -26,7 +26,7 @@ class Verdict:
     detail: str
 
 
-def judge(evaluation: Evaluation, promised: float | None, note: str = "") -> Verdict:
+def judge(evaluation: Evaluation, promised: float | None, note: str = "", warning: str = "") -> Verdict:
     """Compare the accepted precision with what was promised.
 
     Parameters
@@ -37,8 +37,12 @@ def judge(evaluation: Evaluation, promised: float | None, note: str = "") -> Ver
         Promised precision of the accepted listings, 0 to 1; ``None`` where nothing was promised.
     note
         What the policy itself has to say, such as why nothing can be accepted.
+    warning
+        Why the figures prove nothing, such as listings that were trained on; empty where they do.
     """
     fused = evaluation.fused
+    if warning:
+        return Verdict("quiet", "These figures cannot tell whether the promise is kept.", warning)
     if promised is None or fused.coverage is None:
         return Verdict(
             "quiet", "Nothing was promised for the accepted listings.", note or "There was no policy."

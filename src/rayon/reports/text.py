@@ -17,9 +17,10 @@ def evaluation_text(
     title: str = "Evaluation",
     promised: float | None = None,
     promise_note: str = "",
+    warning: str = "",
 ) -> str:
     """The figures in at most 80 columns, laid out like scikit-learn's classification report."""
-    verdict = judge(evaluation, promised, promise_note)
+    verdict = judge(evaluation, promised, promise_note, warning)
     lines = [short(title, 80), "=" * len(short(title, 80)), "", verdict.sentence, *_wrap(verdict.detail), ""]
     lines += _modalities(evaluation)
     lines += ["", *_per_code(evaluation)]

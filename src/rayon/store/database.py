@@ -131,7 +131,7 @@ def _make_engine(url: str, pool_size: int) -> Engine:
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
             f"The driver of the database is not installed ({error})",
-            "Install it with: pip install 'rayon[postgresql]'",
+            "Install it with: pip install 'psycopg[binary]'",
         ) from None
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
