@@ -41,6 +41,36 @@ def refused(done: subprocess.CompletedProcess[str], message: str, hint: str) -> 
     assert done.stdout == ""
 
 
+def test_no_input_is_overwritten(rayon: Rayon, trained: Path, shop: Path, tmp_path: Path) -> None:
+    kept = "designation,imageid\nPiscine ronde,7\n,\n"
+    (tmp_path / "in.csv").write_text(kept)
+    for command in (
+        ("classify", trained, "in.csv", "--out", "in.csv"),
+        ("classify", trained, "in.csv", "--out", f"../{tmp_path.name}/in.csv"),
+        ("inspect", "in.csv", "--report", "in.csv"),
+    ):
+        done = rayon(*command)
+        refused(done, f"{command[-1]} belongs to the input in.csv", "Choose another name")
+    refused(
+        rayon("inspect", "in.csv", "--report", "in.txt"),
+        "The report cannot be written as 'in.txt'",
+        "End the name with .html",
+    )
+    assert (tmp_path / "in.csv").read_text() == kept
+    done = rayon("classify", trained, "in.csv", "--out", "out.csv", "--format", "challenge", "--resume")
+    assert done.returncode == 1
+    assert "1 failed: they have no code there; without --format challenge" in done.stdout
+    assert "1 pictures that the listings name are not there; check --images." in done.stderr
+    assert "There was nothing to go on with" in done.stderr
+
+
+def test_an_error_is_one_json_object_too(rayon: Rayon) -> None:
+    done = rayon("evaluate", "none", "none.csv", "--json")
+    assert done.returncode == 2
+    assert set(json.loads(done.stdout)) == {"error", "hint"}
+    assert json.loads(done.stdout)["error"] in done.stderr
+
+
 def test_help_and_version_need_nothing(rayon: Rayon) -> None:
     assert rayon("--version").stdout.strip() == f"rayon {__version__}"
     for command in ("sample", "inspect", "train", "evaluate", "classify", "explain", "demo"):

@@ -64,12 +64,12 @@ def test_shapes_and_indices_are_checked() -> None:
     assert str(caught.value) == "A class index lies outside of the 4 codes. Give indices from 0 to 3"
 
 
-def test_without_cleanlab_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cleanlab_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     y, proba = problem(20)
     with pytest.raises(MissingExtraError) as caught:
         find_label_issues(y, proba, CODES)
     assert str(caught.value) == (
         "Finding labels that look wrong needs the package 'cleanlab', which is not installed. "
-        "Install it with: pip install 'rayon[audit]'"
+        "Install it with: pip install cleanlab"
     )

@@ -113,6 +113,43 @@ def test_the_alternatives_are_other_codes_in_order(model: ProductClassifier, sho
         assert 2 <= len(answer.alternatives) <= 5
 
 
+def test_pictures_may_be_named_by_text(model: ProductClassifier, shop: Path) -> None:
+    path = next((shop / "images" / "image_train").glob("*.jpg"))
+    named, given = model.decide([Listing(image=str(path)), Listing(image=path)])  # type: ignore[arg-type]
+    assert named == given
+    assert named.modalities == ("image",)
+    missing = model.decide([Listing("Lampe", image="none.jpg")])[0]  # type: ignore[arg-type]
+    assert missing.degraded
+    assert missing.error == "The image none.jpg is not there. Check the path, or leave the image empty"
+
+
+def test_the_score_is_what_is_compared_with_the_threshold(small: ProductClassifier) -> None:
+    for answer in small.decide(["roman policier", "piscine table", "zzz"]):
+        assert answer.threshold is not None
+        assert (answer.score >= answer.threshold) == (answer.decision == "accept")
+
+
+def test_seeds_are_those_of_scikit_learn() -> None:
+    titles, codes = listings_of(60)
+    for seed in (None, np.random.RandomState(3), np.int64(4)):
+        assert ProductClassifier(image="none", folds=2, random_state=seed).fit(titles, codes).classes_.size
+    with pytest.raises(TrainingError, match=r"^The seed is -1\. "):
+        ProductClassifier(random_state=-1).fit(titles, codes)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", " "])
+def test_a_missing_code_is_refused(missing: object) -> None:
+    titles, codes = listings_of(60)
+    with pytest.raises(TrainingError, match=r"^Listing 2 has no code\. "):
+        ProductClassifier(image="none").fit(titles, [*codes[:2], missing, *codes[3:]])
+
+
+def test_listings_that_cannot_be_used_count_in_the_score(small: ProductClassifier) -> None:
+    titles, codes = listings_of(20, seed=2)
+    alone = small.score(titles, codes)
+    assert small.score([*titles, Listing()], [*codes, "none"]) == pytest.approx(alone * 20 / 21)
+
+
 def test_predict_names_the_listing_that_it_cannot_answer(small: ProductClassifier) -> None:
     with pytest.raises(ListingError) as caught:
         small.predict(["roman", ""])

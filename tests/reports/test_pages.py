@@ -185,6 +185,14 @@ def test_the_promise_is_judged(tmp_path, usual):
     )
 
 
+def test_figures_on_training_listings_judge_no_promise(tmp_path, usual):
+    page, text = write_evaluation_report(tmp_path, usual, promised=0.5, warning="It was trained on them.")
+    for file in (page, text):
+        assert "These figures cannot tell whether the promise is kept." in file.read_text()
+        assert "It was trained on them." in file.read_text()
+        assert "was kept" not in file.read_text()
+
+
 def test_many_codes_and_mistakes_stay_readable_and_small(tmp_path):
     evaluation = evaluation_of(900, 120)
     rng = np.random.default_rng(0)

@@ -40,7 +40,7 @@ def say_error(error: RayonError) -> None:
 
 def _sentence(text: str) -> str:
     text = text.rstrip(".")
-    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", "!")) else ".")
+    return text + ("" if text.endswith(("?", "!")) else ".")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,15 +12,20 @@ from typing import Annotated
 import typer
 
 from rayon.cli.console import out, progress_bars
+from rayon.cli.serve import HOST, PORT, run_service
 from rayon.data.catalogue import open_catalogue
 from rayon.data.sample import TRUTH, make_sample
 from rayon.errors import OutputError
 from rayon.learning.model import ProductClassifier, check_parameters
 from rayon.learning.storage import cross_fitted_figures
+from rayon.operations.accounts import Accounts, Role
 from rayon.operations.inference import classify_catalogues
+from rayon.operations.passwords import new_password
 from rayon.operations.training import train
 from rayon.reports.console import figures_table, predictions_table
 from rayon.settings import Settings
+from rayon.store.database import Database
+from rayon.store.schema import upgrade_schema
 
 _MARK = ".rayon-demo"
 _SHOWN = 12
@@ -32,11 +38,13 @@ def demo(
     listings: Annotated[int, typer.Option(min=300, help="How many listings to make.")] = 3000,
     precision: Annotated[float, typer.Option(help="What accepted listings are promised to keep.")] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same demonstration.")] = 0,
-    no_serve: Annotated[  # noqa: ARG001  # scripts may pass it already; there is no service to start yet
-        bool, typer.Option("--no-serve", help="Never start a service at the end.")
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="Do not start the service at the end.")
     ] = False,
 ) -> None:
-    """Make a catalogue, train on it, evaluate, and classify listings that the model has not seen.
+    """Make a catalogue, train on it, evaluate, classify what the model has not seen, and serve the model.
+
+    Where there is no terminal, no service is started.
 
     Example: rayon demo --dir demo
     """
@@ -70,6 +78,29 @@ def demo(
         f"Your own catalogue: rayon train FOLDER_OR_FILE --out my-model",
         markup=False,
     )
+    if not no_serve and sys.stdin.isatty() and sys.stdout.isatty():
+        _serve(folder, model_dir, settings)
+
+
+def _serve(folder: Path, model_dir: Path, settings: Settings) -> None:
+    """Start the service on a database of its own, with an administrator made for this run."""
+    settings = settings.model_copy(update={"home": folder / "home", "database": None})
+    database = Database(settings.database_url)
+    upgrade_schema(database)
+    password = new_password()
+    Accounts(database).create("admin", password, Role.ADMIN, "demo")
+    database.close()
+    out.print(
+        "\nThe service starts; sign in as admin with the password of this run:\n"
+        f"  {password}\n"
+        "Ask it:\n"
+        f"  curl -u admin:{password} -H 'Content-Type: application/json' \\\n"
+        '    -d \'{"designation": "Piscine ronde 3 m"}\' '
+        f"http://{HOST}:{PORT}/api/v1/predictions\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    run_service(settings, model_dir, HOST, PORT)
 
 
 def _make_room(folder: Path) -> None:

@@ -22,14 +22,16 @@ from rayon.store.database import Database
 from rayon.store.images import ImageStore
 from rayon.store.schema import upgrade_schema
 
+HOST, PORT = "127.0.0.1", 8000
+
 
 def serve(
     model: Annotated[
         Path | None,
         typer.Option("--model", metavar="MODEL_DIR", help="What answers; RAYON_MODEL where not given."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = HOST,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = PORT,
 ) -> None:
     """Serve predictions over HTTP; the page /docs shows what can be asked.
 
