@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 
 import httpx
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -148,6 +149,46 @@ def test_filters(client: httpx.Client) -> None:
     assert client.get(URL, params={"since": "2999-01-01T00:00:00Z"}).json()["items"] == []
     assert client.get(URL, params={"since": "yesterday"}).status_code == 422
     assert client.get(URL, params={"min_confidence": 2}).status_code == 422
+
+
+def test_exports_hold_what_the_filters_let_through(client: httpx.Client, reviewer: httpx.Client) -> None:
+    listings = [{"designation": 'Lampe "rouge"\n=1+1', "productid": f"p{i % 2}"} for i in range(1003)]
+    for start in (0, 1000):
+        client.post(f"{URL}/batch", json={"listings": listings[start : start + 1000]})
+    reviewer.post(URL, json=POOL)
+    tables = {}
+    for form, read in (("csv", pl.read_csv), ("parquet", pl.read_parquet), ("jsonl", pl.read_ndjson)):
+        answer = client.get(f"{URL}/export", params={"format": form, "productid": "p1"})
+        assert answer.status_code == 200
+        assert f'filename="predictions.{form}"' in answer.headers["content-disposition"]
+        tables[form] = read(io.BytesIO(answer.content))
+        assert len(tables[form]) == 501
+        assert set(tables[form]["designation"]) == {'Lampe "rouge"\n=1+1'}
+    assert (
+        tables["csv"]["id"].to_list() == tables["parquet"]["id"].to_list() == tables["jsonl"]["id"].to_list()
+    )
+    assert tables["parquet"].columns == tables["csv"].columns
+    everything = reviewer.get(f"{URL}/export", params={"format": "jsonl"}).text.splitlines()
+    assert len(everything) == 1004
+    nothing = client.get(f"{URL}/export", params={"format": "parquet", "code": "none"})
+    assert pl.read_parquet(io.BytesIO(nothing.content)).is_empty()
+    assert client.get(f"{URL}/export", params={"format": "xls"}).status_code == 422
+
+
+def test_an_explanation_on_demand(client: httpx.Client, reviewer: httpx.Client, picture: bytes) -> None:
+    made = client.post(URL, data=POOL, files={"image": picture}).json()
+    path = f"{URL}/{made['id']}/explanation"
+    own = client.post(path).json()
+    assert own["code"] == made["code"]
+    assert "Piscine" in [one["word"] for one in own["words"]]
+    assert len(own["regions"]) == 7
+    assert own["neighbours"] == []
+    full = reviewer.post(path).json()
+    assert full["words"] == own["words"]
+    assert len(full["neighbours"]) == 5
+    other = client.post(path, params={"code": "10"}).json()
+    assert other["code"] == "10"
+    assert client.post(path, params={"code": "nope"}).status_code == 400
 
 
 def test_clients_see_their_own_predictions_and_reviewers_all(

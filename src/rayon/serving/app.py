@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from rayon import __version__
 from rayon.data.image import MAX_BYTES
 from rayon.serving import health, problems
-from rayon.serving.api import model, predictions, users, validations
+from rayon.serving.api import explanations, exports, model, predictions, users, validations
 from rayon.serving.auth import SIGNED_IN
 from rayon.serving.limits import RequestLimits
 from rayon.serving.services import Services
@@ -46,7 +46,7 @@ def create_app(services: Services, max_body: int = MAX_BODY) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.include_router(health.router)
-    for resource in (predictions, validations, users, model):
+    for resource in (exports, predictions, explanations, validations, users, model):
         app.include_router(
             resource.router,
             prefix="/api/v1",

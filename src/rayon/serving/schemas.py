@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from rayon.data.image import MAX_BYTES
 from rayon.data.listings import Listing
+from rayon.learning.explain import Explanation
 from rayon.operations.accounts import Role
 from rayon.operations.passwords import MAX_PASSWORD, MIN_PASSWORD
 from rayon.store.accounts import ApiKey, User
@@ -141,6 +142,44 @@ class PageOut(BaseModel):
 
     items: list[PredictionOut]
     next: str | None = Field(description="Pass it as `cursor` to go on; null at the end")
+
+
+class WordOut(BaseModel):
+    """How much a word speaks for the code, in log-odds; negative where it speaks against."""
+
+    field: Literal["designation", "description"]
+    start: int
+    end: int
+    word: str
+    weight: float
+
+
+class NeighbourOut(BaseModel):
+    """A training listing that looks alike."""
+
+    code: str
+    title: str
+    productid: str
+    similarity: float
+
+
+class ExplanationOut(BaseModel):
+    """What spoke for and against a code."""
+
+    code: str
+    label: str
+    confidence: float
+    words: list[WordOut]
+    regions: list[list[float]] | None = Field(
+        description="Log-odds by cell of the picture, row by row from the top; null without a picture"
+    )
+    neighbours: list[NeighbourOut]
+    scores: dict[str, float] = Field(description="What each modality alone gives the code")
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> Self:
+        """Make it from the model's."""
+        return cls.model_validate(explanation.to_dict())
 
 
 class ValidationIn(_Model):
