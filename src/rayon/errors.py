@@ -76,6 +76,10 @@ class StoreUnavailableError(StoreError):
     status = 503
 
 
+class StoreValueError(RayonError):
+    """Something cannot be a value in the database, such as a NUL character in a text."""
+
+
 class AddressError(RayonError):
     """The service cannot listen where it was told to."""
 

@@ -22,6 +22,7 @@ from rayon.errors import ModelError
 
 ENCODER = NgramEncoder()
 PLAIN = NgramEncoder(reach=0, style=False)
+PAIRS = NgramEncoder(style=False)
 WORDS = st.text("abé東1 ", max_size=40)
 LISTINGS = st.builds(Listing, st.text() | WORDS, st.just("") | WORDS)
 MASK = (1 << 64) - 1
@@ -215,6 +216,15 @@ def test_word_length_is_not_limited() -> None:
     rows = NgramEncoder(chars=(2, 2), style=False).encode([Listing(word) for word in long])
     words = rows[:, word_columns(ENCODER.dimension)].indices
     assert len(set(words)) == len(long)
+
+
+def test_pairs_of_words_that_share_letters_count_apart() -> None:
+    # Their plain hashes have the same sum, since a letter weighs by its place from the start.
+    one, other = (PAIRS.encode([Listing(text)]) for text in ("111a a", "a11a 1"))
+    shared = set(one.indices) & set(other.indices)
+    assert shared == set(PLAIN.encode([Listing("111a a")]).indices) & set(
+        PLAIN.encode([Listing("a11a 1")]).indices
+    )
 
 
 def test_options_leave_parts_out() -> None:

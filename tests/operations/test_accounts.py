@@ -169,6 +169,7 @@ def test_a_new_password_holds_at_once(accounts: Accounts) -> None:
     ("name", "password", "role", "message"),
     [
         ("", PASSWORD, "client", "'' cannot be the name of a user"),
+        ("me", PASSWORD, "client", "'me' cannot be the name of a user"),
         ("two words", PASSWORD, "client", "'two words' cannot be the name of a user"),
         ("ann", "short", "client", "A password has 10 to 1,024 characters, this one has 5"),
         ("ann", PASSWORD, "boss", "There is no role 'boss'"),

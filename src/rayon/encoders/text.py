@@ -255,11 +255,14 @@ class NgramEncoder:
         """Keys of pairs of words, in either order, that stand near each other in the opening of a text."""
         ends = np.cumsum(chunk.n_words)
         opens = np.arange(len(words)) < np.repeat(ends - chunk.n_words + self.opening, chunk.n_words)
-        words, bases = words[opens], bases[opens]
+        words, bases = words[opens] * _SPREAD, bases[opens]
+        words ^= words >> np.uint64(
+            32
+        )  # the sums of plain hashes meet: "1ab" and "2" give that of "2ab" and "1"
         partners = np.arange(len(words)) + np.arange(1, self.reach + 1)[:, None]
         near = (bases.take(partners, mode="clip") == bases) & (partners < len(words))
         other = words.take(partners, mode="clip")
-        keys: Keys = (self._columns((words + other) * _PAIR_BASE + (words ^ other)) + bases)[near]
+        keys: Keys = (self._columns(words + other) + bases)[near]
         return keys
 
     def _style_keys(self, chunk: _Chunk, words: Keys) -> list[Keys]:

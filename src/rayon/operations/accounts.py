@@ -25,7 +25,9 @@ from rayon.store.accounts import ApiKey, User
 from rayon.store.database import Database
 
 FREE_ATTEMPTS = 5
-"""Wrong passwords in a row, for an account or from an address, before the next has to wait."""
+ONESELF = "me"
+"""No user may have this name: it stands for whoever asks."""
+
 
 LONGEST_WAIT = timedelta(minutes=15)
 _REMEMBERED = timedelta(hours=1)
@@ -48,17 +50,20 @@ class Accounts:
     ----------
     database
         Where they are kept, its schema up to date.
+    free_attempts
+        Wrong passwords in a row, for an account or from an address, before the next has to wait.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, free_attempts: int = FREE_ATTEMPTS) -> None:
         self._database = database
+        self._free_attempts = free_attempts
 
     # ---------------------------------------------------------------- signing in
 
     def sign_in(self, name: str, password: str, address: str) -> User:
         """Find out who this is by name and password.
 
-        After `FREE_ATTEMPTS` failures the wait doubles with each, up to `LONGEST_WAIT`; a right password
+        After the free attempts the wait doubles with each, up to `LONGEST_WAIT`; a right password
         clears the failures of its account. Failures are counted in the database, so that all processes
         count together.
 
@@ -72,7 +77,7 @@ class Accounts:
         name, address = name[:100], address[:64]
         now = datetime.now(UTC)
         with self._database.read() as connection:
-            _refuse_hasty(connection, name, address, now)
+            _refuse_hasty(connection, name, address, now, self._free_attempts)
             user = store.find_user(connection, name=name)
         right = check_password(password, user.password_hash if user else None)
         if user is None or not right or user.disabled:
@@ -118,7 +123,7 @@ class Accounts:
         RayonError
             When name, password or role is not acceptable.
         """
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or name == ONESELF:
             raise RayonError(
                 f"{name!r} cannot be the name of a user",
                 "Use 1 to 100 letters, digits and . _ - + @",
@@ -241,15 +246,15 @@ def _keep_an_admin(connection: Connection, user: User) -> None:
         )
 
 
-def _refuse_hasty(connection: Connection, name: str, address: str, now: datetime) -> None:
+def _refuse_hasty(connection: Connection, name: str, address: str, now: datetime, free_attempts: int) -> None:
     since = now - _REMEMBERED
     for failed, last in (
         store.count_failures(connection, since, name=name),
         store.count_failures(connection, since, address=address),
     ):
-        if failed < FREE_ATTEMPTS or last is None:
+        if failed < free_attempts or last is None:
             continue
-        wait = min(timedelta(seconds=2 ** min(failed - FREE_ATTEMPTS, 20)), LONGEST_WAIT)
+        wait = min(timedelta(seconds=2 ** min(failed - free_attempts, 20)), LONGEST_WAIT)
         left = (last + wait - now).total_seconds()
         if left > 0:
             seconds = int(left) + 1

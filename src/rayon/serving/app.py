@@ -51,7 +51,7 @@ def create_app(services: Services, max_body: int = MAX_BODY) -> FastAPI:
             resource.router,
             prefix="/api/v1",
             dependencies=[SIGNED_IN],
-            responses=problems.problem_responses(401, 403, 422, 429, 503),
+            responses=problems.problem_responses(400, 401, 403, 422, 429, 503),
         )
     app.add_middleware(RequestLimits, max_body=max_body, stopping=services.stopping.is_set)
     problems.document(app)

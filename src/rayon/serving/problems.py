@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from rayon.errors import AuthenticationError, RayonError
 
@@ -85,6 +86,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_allowed(request))
         detail = f"{error.detail.rstrip('.')}."
         hint = HINTS.get(error.status_code, "")
         return render(error.status_code, detail, hint, request_id=_id(request), headers=headers)
@@ -106,6 +109,16 @@ def document(app: FastAPI) -> None:
         return plain()
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _allowed(request: Request) -> list[str]:
+    """All methods that are documented for the address, which several endpoints may share."""
+    routes = request.app.router.routes
+    path = next(
+        getattr(route, "path", None) for route in routes if route.matches(request.scope)[0] is not Match.NONE
+    )
+    same = [route for route in routes if getattr(route, "path", None) == path]
+    return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
 
 
 def _id(request: Request) -> str:

@@ -6,7 +6,16 @@ import base64
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from rayon.data.image import MAX_BYTES
 from rayon.data.listings import Listing
@@ -19,8 +28,13 @@ from rayon.store.predictions import StoredPrediction, Validation
 MAX_LISTINGS = 1000
 """Listings in one batch."""
 
-Text = Annotated[str, StringConstraints(max_length=100_000)]
-Identifier = Annotated[str, StringConstraints(max_length=200)]
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "")  # PostgreSQL keeps none, and they say nothing
+
+
+Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_without_nul)]
+Identifier = Annotated[str, StringConstraints(max_length=200), AfterValidator(_without_nul)]
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.@+-]+$")]
 Password = Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 
@@ -34,11 +48,12 @@ def _decode(value: Any) -> Any:
         raise ValueError("this is not Base64") from None
 
 
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 Picture = Annotated[
     bytes,
     BeforeValidator(_decode),
     Field(max_length=MAX_BYTES),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "pattern": _BASE64}),
 ]
 
 
@@ -189,7 +204,7 @@ class ValidationIn(_Model):
         description="right; wrong, with the code that is; or undone, which takes the word before back"
     )
     code: Identifier | None = Field(default=None, description="The true code, with `wrong`")
-    comment: Annotated[str, StringConstraints(max_length=2000)] = ""
+    comment: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_without_nul)] = ""
 
 
 class ValidationOut(BaseModel):
@@ -228,7 +243,7 @@ class UserChange(_Model):
 
     password: Password | None = None
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: StrictBool | None = None
 
 
 class OwnPassword(_Model):

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DataError,
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
@@ -17,7 +18,7 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
-from rayon.errors import StoreError, StoreUnavailableError
+from rayon.errors import StoreError, StoreUnavailableError, StoreValueError
 
 BUSY_SECONDS = 5
 """How long one process waits for another that writes to the same SQLite file."""
@@ -90,6 +91,10 @@ class Database:
                 yield connection
         except IntegrityError:
             raise
+        except DataError as error:
+            raise StoreValueError(
+                f"The database cannot hold this ({_reason(error)})", "Leave out characters that are no text"
+            ) from None
         except (DBAPIError, TimeoutError) as error:
             raise StoreUnavailableError(
                 f"The database {self.address} cannot be used ({_reason(error)})",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -115,6 +115,15 @@ async def predict_batch(request: Request, user: Client, batch: BatchIn) -> Batch
     )
 
 
+def _written_out(value: Any) -> Any:
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("a moment is written as 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+
+
 class Filters(BaseModel):
     """Which predictions to list."""
 
@@ -123,8 +132,8 @@ class Filters(BaseModel):
     model_version: str | None = None
     user_id: str | None = None
     productid: str | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     validated: bool | None = None
     queued: bool | None = None
     min_confidence: Annotated[float, Query(ge=0, le=1)] | None = None
