@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 from sqlalchemy import create_engine, make_url
 
 from rayon.data.sample import make_sample
@@ -61,6 +63,17 @@ def trained(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(trained: Path) -> ProductClassifier:
     """The trained model, loaded."""
     return ProductClassifier.load(trained)
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """A large JPEG that says more about its maker than it should."""
+    buffer = io.BytesIO()
+    image = Image.new("RGB", (1600, 900), (200, 20, 20))
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    image.save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")

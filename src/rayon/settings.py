@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         return self.database or f"sqlite:///{(self.home / 'rayon.db').absolute()}"
 
     @property
+    def jobs(self) -> Path:
+        """Folder of the files of jobs that have not ended."""
+        return self.home / "jobs"
+
+    @property
     def images(self) -> Path:
         """Folder of the pictures that the service keeps."""
         return self.home / "images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -227,6 +228,49 @@ def test_it_goes_on_by_itself_once_postgresql_is_back(
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.proof
+def test_jobs_survive_kill_9_of_their_worker(
+    start: Callable[..., Service], environment: dict[str, str], trained: Path, sqlite: str
+) -> None:
+    service = start()  # its own worker goes first: it is killed along with the server
+    n = 20_000
+    rows = "designation,productid\n" + "".join(f"Lampe {i},{i}\n" for i in range(n))
+    job = service.client.post("/api/v1/jobs", files={"file": ("shop.csv", rows)}).json()
+    path = f"/api/v1/jobs/{job['id']}"
+    while service.client.get(path).json()["rows_done"] < 500:
+        assert service.process.poll() is None
+    service.stop(signal.SIGKILL)
+    engine = create_engine(sqlite)
+    for _ in range(2):  # the lease of a killed worker would run out by itself, but not soon
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE jobs SET leased_until = '2000-01-01 00:00:00.000000'"))
+            before = connection.execute(text("SELECT rows_done FROM jobs")).scalar_one()
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "rayon", "worker", "--model", str(trained)], env=environment
+        )
+        try:
+            while before < n:
+                with engine.connect() as connection:
+                    found = connection.execute(text("SELECT rows_done FROM jobs")).scalar_one()
+                if found > before + 2000:
+                    break
+                assert worker.poll() is None
+        finally:
+            worker.kill()
+            worker.wait()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET leased_until = '2000-01-01 00:00:00.000000'"))
+    engine.dispose()
+    again = start()
+    while again.client.get(path).json()["state"] == "running":
+        assert again.process.poll() is None
+    ended = again.client.get(path).json()
+    assert (ended["state"], ended["rows_done"], ended["rows_failed"]) == ("done", n, 0)
+    results = again.client.get(f"{path}/results", params={"format": "jsonl"}).text.splitlines()
+    assert sorted(int(json.loads(line)["productid"]) for line in results) == list(range(n))
+    assert again.stop() == 0
 
 
 def test_what_cannot_be_served_is_one_sentence_and_a_hint(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
 
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts, Role
+from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
@@ -32,7 +31,7 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     for role in Role:
         accounts.create(role.value, PASSWORD, role, "test")
     predictions = PredictionService(PredictionRecorder(model, database, images, chance=lambda: 0.5))
-    yield Services(database, images, accounts, predictions)
+    yield Services(database, images, accounts, predictions, Jobs(database, tmp_path / "jobs"))
     predictions.close()
 
 
@@ -83,13 +82,3 @@ def reviewer(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
 @pytest.fixture
 def admin(signed_in: Callable[[str], httpx.Client]) -> httpx.Client:
     return signed_in("admin")
-
-
-@pytest.fixture
-def picture() -> bytes:
-    buffer = io.BytesIO()
-    image = Image.new("RGB", (1600, 900), (200, 20, 20))
-    exif = Image.Exif()
-    exif[0x010E] = "where I live"
-    image.save(buffer, "JPEG", exif=exif)
-    return buffer.getvalue()

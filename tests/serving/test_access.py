@@ -27,6 +27,12 @@ TABLE = {
     ("POST", "/api/v1/predictions/{prediction_id}/validations"): REVIEWER,
     ("GET", "/api/v1/predictions/{prediction_id}/validations"): CLIENT,
     ("GET", "/api/v1/review/next"): REVIEWER,
+    ("POST", "/api/v1/jobs"): CLIENT,
+    ("GET", "/api/v1/jobs"): CLIENT,
+    ("GET", "/api/v1/jobs/{job_id}"): CLIENT,
+    ("DELETE", "/api/v1/jobs/{job_id}"): CLIENT,
+    ("GET", "/api/v1/jobs/{job_id}/failures"): CLIENT,
+    ("GET", "/api/v1/jobs/{job_id}/results"): CLIENT,
     ("GET", "/api/v1/users/me"): CLIENT,
     ("PUT", "/api/v1/users/me/password"): CLIENT,
     ("GET", "/api/v1/users"): ADMIN,
@@ -54,7 +60,7 @@ def test_every_row_of_the_table(anyone: httpx.Client, signed_in: Callable[[str],
     clients = {role: signed_in(role) for role in RANK[1:]} | {NOBODY: anyone}
     for (method, path), needed in TABLE.items():
         # Nothing is found and no body is right, so that whoever is let in changes nothing.
-        filled = path.format(prediction_id="none", name="none", key_id="none")
+        filled = path.format(prediction_id="none", name="none", key_id="none", job_id="none")
         for role in RANK:
             answer = clients[role].request(method, filled)
             allowed = RANK.index(role) >= RANK.index(needed)

@@ -12,7 +12,19 @@ import typer
 
 from rayon import __version__
 from rayon.__main__ import INTERRUPTED
-from rayon.cli import classify, database, demo, evaluate, explain, inspect, sample, serve, train, users
+from rayon.cli import (
+    classify,
+    database,
+    demo,
+    evaluate,
+    explain,
+    inspect,
+    sample,
+    serve,
+    train,
+    users,
+    worker,
+)
 from rayon.cli.console import NOT_DONE, print_json, say, say_error
 from rayon.errors import RayonError
 
@@ -26,7 +38,7 @@ app = typer.Typer(
     help="Put every product of a catalogue on its shelf: a product type code, how sure it is, and whether a "
     "person should look.",
 )
-for module in (sample, inspect, train, evaluate, classify, explain, demo, serve):
+for module in (sample, inspect, train, evaluate, classify, explain, demo, serve, worker):
     app.command()(getattr(module, module.__name__.rpartition(".")[2]))
 app.add_typer(users.users, name="users")
 app.add_typer(users.keys, name="keys")

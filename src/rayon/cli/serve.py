@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from rayon.cli.console import say
 from rayon.errors import ModelError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
+from rayon.operations.jobs import Jobs, Worker
 from rayon.operations.prediction_recorder import PredictionRecorder, warm_up
 from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
@@ -32,6 +35,7 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = PORT,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave jobs to `rayon worker`.")] = False,
 ) -> None:
     """Serve predictions over HTTP; the page /docs shows what can be asked.
 
@@ -43,10 +47,10 @@ def serve(
     folder = model or settings.model
     if folder is None:
         raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
-    run_service(settings, folder, host, port)
+    run_service(settings, folder, host, port, worker=not no_worker)
 
 
-def run_service(settings: Settings, folder: Path, host: str, port: int) -> None:
+def run_service(settings: Settings, folder: Path, host: str, port: int, *, worker: bool = True) -> None:
     """Load the model, bring the database up to date, and serve until told to stop."""
     listening = listen(host, port)
     say(f"Loading {folder}")
@@ -59,13 +63,31 @@ def run_service(settings: Settings, folder: Path, host: str, port: int) -> None:
         say("There is no user yet; make one with: rayon users create NAME --role admin")
     recorder = PredictionRecorder(classifier, database, images, audit_share=settings.audit_share)
     predictions = PredictionService(recorder, settings.max_waiting)
-    services = Services(database, images, accounts, predictions, settings.deadline)
+    jobs = Jobs(database, settings.jobs)
+    services = Services(database, images, accounts, predictions, jobs, settings.deadline)
     server = Server(
         create_app(services),
         services,
         drain_seconds=settings.drain_seconds,
         ready=lambda: say(f"Serving on {address_of(listening)} with {database.address}; Ctrl-C stops"),
     )
-    with suppress(KeyboardInterrupt):  # raised again once everything has ended; that is how this stops
+    # An interrupt is raised again once everything has ended: that is how this stops.
+    background = _background_worker(recorder, database, settings) if worker else nullcontext()
+    with background, suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
+    database.close()
     say("Stopped.")
+
+
+@contextmanager
+def _background_worker(
+    recorder: PredictionRecorder, database: Database, settings: Settings
+) -> Iterator[None]:
+    worker = Worker(recorder, database, settings.jobs)
+    thread = threading.Thread(target=worker.run, name="rayon-worker")
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        thread.join()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from PIL import Image
+from sqlalchemy import Connection
 
 from rayon.data.image import plain_jpeg
 from rayon.data.listings import Listing
@@ -98,6 +99,42 @@ class PredictionRecorder:
             add_predictions(connection, [row for row in stored if row.code])
         return stored
 
+    def record_job(
+        self,
+        job_id: str,
+        user_id: str | None,
+        questions: Sequence[tuple[int, Question]],
+        advance: Callable[[Connection, dict[int, str]], bool],
+    ) -> bool:
+        """Classify rows of a job, and store the predictions with its progress or not at all.
+
+        Parameters
+        ----------
+        job_id, user_id
+            The job, and who asked for it.
+        questions
+            Row numbers and listings.
+        advance
+            Notes the progress in the same transaction, with the rows that cannot be classified; where it
+            answers false, nothing is stored.
+
+        Returns
+        -------
+        bool
+            What ``advance`` answered.
+        """
+        predictions = self.model.decide([question.listing for _, question in questions])
+        stored = [
+            replace(self._stored(question, prediction, user_id), job_id=job_id)
+            for (_, question), prediction in zip(questions, predictions, strict=True)
+        ]
+        errors = {row: one.error for (row, _), one in zip(questions, stored, strict=True) if not one.code}
+        with self._database.write() as connection:
+            if not advance(connection, errors):
+                return False
+            add_predictions(connection, [one for one in stored if one.code])
+        return True
+
     def _stored(self, question: Question, prediction: Prediction, user_id: str | None) -> StoredPrediction:
         listing = question.listing
         drawn = self._chance() < self._audit_share
@@ -105,10 +142,10 @@ class PredictionRecorder:
             id=new_id(),
             created_at=datetime.now(UTC),
             user_id=user_id,
-            designation=listing.designation,
-            description=listing.description,
-            productid=listing.productid,
-            imageid=listing.imageid,
+            designation=_storable(listing.designation),
+            description=_storable(listing.description),
+            productid=_storable(listing.productid)[:200],
+            imageid=_storable(listing.imageid)[:200],
             image=question.image,
             code=prediction.code,
             label=prediction.label,
@@ -125,6 +162,10 @@ class PredictionRecorder:
             queued_for="audit" if drawn else ("review" if prediction.decision == "review" else None),
             audit_probability=self._audit_share,
         )
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "")  # PostgreSQL keeps none
 
 
 def warm_up(model: ProductClassifier) -> None:

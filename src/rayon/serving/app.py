@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from rayon import __version__
 from rayon.data.image import MAX_BYTES
 from rayon.serving import health, problems
-from rayon.serving.api import explanations, exports, model, predictions, users, validations
+from rayon.serving.api import explanations, exports, jobs, model, predictions, users, validations
 from rayon.serving.auth import SIGNED_IN
 from rayon.serving.limits import RequestLimits
 from rayon.serving.services import Services
@@ -19,23 +19,29 @@ from rayon.serving.services import Services
 MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
 """Bytes of a request: the largest picture, and the texts beside it."""
 
+MAX_UPLOAD = 5 * 1024**3
+"""Bytes of a job: its listings, and the pictures in their archive."""
 
-def create_app(services: Services, max_body: int = MAX_BODY) -> FastAPI:
+_JOBS = "/api/v1/jobs"
+
+
+def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = MAX_UPLOAD) -> FastAPI:
     """Make the application; when it stops, what was asked is answered, then the services are closed.
 
     Parameters
     ----------
     services
-        Made by the caller, closed here.
+        Made by the caller, who closes the database after.
     max_body
         Bytes of a request's body that are read.
+    max_upload
+        The same for the files of a job.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(services.predictions.close)
-        services.database.close()
 
     app = FastAPI(
         title="Rayon",
@@ -46,13 +52,17 @@ def create_app(services: Services, max_body: int = MAX_BODY) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.include_router(health.router)
-    for resource in (exports, predictions, explanations, validations, users, model):
+    for resource in (exports, predictions, explanations, validations, jobs, users, model):
         app.include_router(
             resource.router,
             prefix="/api/v1",
             dependencies=[SIGNED_IN],
             responses=problems.problem_responses(400, 401, 403, 422, 429, 503),
         )
-    app.add_middleware(RequestLimits, max_body=max_body, stopping=services.stopping.is_set)
+    app.add_middleware(
+        RequestLimits,
+        max_body=lambda path: max_upload if path == _JOBS else max_body,
+        stopping=services.stopping.is_set,
+    )
     problems.document(app)
     return app

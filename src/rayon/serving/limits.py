@@ -23,16 +23,15 @@ class RequestLimits:
     app
         The application.
     max_body
-        Bytes of a body that are read.
+        Bytes of a body that are read, by path.
     stopping
         Whether the server stops; that it lives is said all the same.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int, stopping: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, max_body: Callable[[str], int], stopping: Callable[[], bool]) -> None:
         self._app = app
         self._max_body = max_body
         self._stopping = stopping
-        self._detail = f"The body is longer than {max_body:,} bytes."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -42,14 +41,15 @@ class RequestLimits:
         headers = dict(scope["headers"])
         request_id = _request_id(headers.get(b"x-request-id", b""))
         scope["rayon_request_id"] = request_id
-        seen = 0
+        seen, limit = 0, self._max_body(scope["path"])
+        detail = f"The body is longer than {limit:,} bytes."
 
         async def limited() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_body:
-                raise HTTPException(413, self._detail)
+            if seen > limit:
+                raise HTTPException(413, detail)
             return message
 
         async def identified(message: Message) -> None:
@@ -63,8 +63,8 @@ class RequestLimits:
             wait = {"Retry-After": "1", "Connection": "close"}
             answer = render(503, "The server is stopping.", hint, request_id=request_id, headers=wait)
             await answer(scope, receive, identified)
-        elif announced.isdigit() and int(announced) > self._max_body:
-            answer = render(413, self._detail, HINTS[413], request_id=request_id)
+        elif announced.isdigit() and int(announced) > limit:
+            answer = render(413, detail, HINTS[413], request_id=request_id)
             await answer(scope, receive, identified)
         else:
             await self._app(scope, limited, identified)

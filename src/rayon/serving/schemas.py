@@ -23,6 +23,7 @@ from rayon.learning.explain import Explanation
 from rayon.operations.accounts import Role
 from rayon.operations.passwords import MAX_PASSWORD, MIN_PASSWORD
 from rayon.store.accounts import ApiKey, User
+from rayon.store.jobs import Job
 from rayon.store.predictions import StoredPrediction, Validation
 
 MAX_LISTINGS = 1000
@@ -195,6 +196,39 @@ class ExplanationOut(BaseModel):
     def of(cls, explanation: Explanation) -> Self:
         """Make it from the model's."""
         return cls.model_validate(explanation.to_dict())
+
+
+class JobOut(BaseModel):
+    """A file to classify, and how far it is."""
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    file: str
+    created_at: datetime
+    finished_at: datetime | None
+    rows_done: int = Field(description="Answered or failed")
+    rows_failed: int
+    rows_expected: int = Field(description="At the most; 0 until a worker has begun")
+    error: str = Field(description="Why the whole job failed; empty otherwise")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Make it from what is stored."""
+        return cls(**{name: getattr(job, name) for name in cls.model_fields})
+
+
+class JobsOut(BaseModel):
+    """A part of the list of jobs, newest first."""
+
+    items: list[JobOut]
+    next: str | None = Field(description="Pass it as `cursor` to go on; null at the end")
+
+
+class JobFailureOut(BaseModel):
+    """A row of a job that failed."""
+
+    row: int
+    error: str
 
 
 class ValidationIn(_Model):

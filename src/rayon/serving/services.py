@@ -9,6 +9,7 @@ from fastapi import Request
 
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
+from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.store.database import Database
@@ -33,6 +34,7 @@ class Services:
     images: ImageStore
     accounts: Accounts
     predictions: PredictionService
+    jobs: Jobs
     deadline: float = 10.0
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -34,6 +34,8 @@ class StoredPrediction:
         With which probability the random audit would have drawn this prediction.
     validated_at, true_code
         When a person last validated it, and the code that is right in their eyes.
+    job_id
+        The job that it belongs to; ``None`` for what was asked alone.
     """
 
     id: str
@@ -62,6 +64,7 @@ class StoredPrediction:
     leased_until: datetime | None = None
     validated_at: datetime | None = None
     true_code: str | None = None
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class PredictionFilter:
     model_version: str | None = None
     user_id: str | None = None
     productid: str | None = None
+    job_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     validated: bool | None = None
@@ -197,7 +201,7 @@ def lease_next(
 
 
 def _filtered(query: Select[Any], wanted: PredictionFilter) -> Select[Any]:
-    equal = ("decision", "code", "model_version", "user_id", "productid")
+    equal = ("decision", "code", "model_version", "user_id", "productid", "job_id")
     conditions: list[Any] = [
         predictions.c[name] == getattr(wanted, name) for name in equal if getattr(wanted, name) is not None
     ]

@@ -94,6 +94,7 @@ predictions = Table(
     Column("id", String(36), primary_key=True),
     Column("created_at", Moment, nullable=False, index=True),
     Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="SET NULL"), index=True),
     Column("designation", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("productid", String(200), nullable=False, index=True),
@@ -120,6 +121,31 @@ predictions = Table(
     Column("validated_at", Moment),
     Column("true_code", String(200)),
     Index("ix_predictions_queue", "queued_for", "validated_at", "id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("state", String(10), nullable=False, index=True),
+    Column("file", String(200), nullable=False),
+    Column("rows_done", Integer, nullable=False),
+    Column("rows_failed", Integer, nullable=False),
+    Column("rows_expected", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("leased_by", String(36)),
+    Column("leased_until", Moment),
+)
+
+job_failures = Table(
+    "job_failures",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("error", Text, nullable=False),
 )
 
 validations = Table(

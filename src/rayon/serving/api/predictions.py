@@ -132,6 +132,7 @@ class Filters(BaseModel):
     model_version: str | None = None
     user_id: str | None = None
     productid: str | None = None
+    job_id: str | None = None
     since: Moment | None = None
     until: Moment | None = None
     validated: bool | None = None

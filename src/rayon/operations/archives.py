@@ -1,0 +1,73 @@
+"""ZIP files of pictures, unpacked without trusting a word of them."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from rayon.data.image import MAX_BYTES
+from rayon.errors import CatalogueError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+MAX_FILES = 1_000_000
+MAX_TOTAL = 50 * 1024**3
+"""Bytes of all pictures together."""
+
+_CHUNK = 1 << 20
+
+
+def unpack_images(
+    archive: Path, folder: Path, *, max_files: int = MAX_FILES, max_total: int = MAX_TOTAL
+) -> int:
+    """Unpack the pictures of a ZIP into one flat folder, and say how many there were.
+
+    Only the last part of each name counts, so that nothing lands elsewhere; what is no picture by its name is
+    left out. Sizes are counted as they are unpacked, whatever the archive says of them.
+
+    Raises
+    ------
+    CatalogueError
+        When the archive is broken, or holds too many or too large files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    count, total = 0, 0
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            for entry in zipped.infolist():
+                name = PurePosixPath(entry.filename.replace("\\", "/")).name
+                if entry.is_dir() or not name.lower().endswith(SUFFIXES) or name.startswith("."):
+                    continue
+                count += 1
+                if count > max_files:
+                    raise CatalogueError(
+                        f"The archive holds more than {max_files:,} pictures", "Send it in parts"
+                    )
+                total += _unpack(zipped, entry, folder / name, min(MAX_BYTES, max_total - total))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        # RuntimeError: an encrypted archive; NotImplementedError: a rare compression
+        raise CatalogueError(
+            f"The archive of pictures cannot be unpacked ({error})", "Send an ordinary ZIP file"
+        ) from None
+    return count
+
+
+def _unpack(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, limit: int) -> int:
+    size = 0
+    with zipped.open(entry) as source, path.open("wb") as target:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                target.close()
+                path.unlink()
+                raise CatalogueError(
+                    f"The picture {path.name!r} of the archive is too large", "Send smaller versions"
+                )
+            target.write(chunk)
+    return size
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
