@@ -298,7 +298,7 @@ def test_accounts_from_the_command_line(
     rayon: Callable[..., subprocess.CompletedProcess[str]], sqlite: str
 ) -> None:
     pending = rayon("db", "status")
-    assert (pending.returncode, "1 migrations pending" in pending.stdout) == (3, True)
+    assert (pending.returncode, "migrations pending" in pending.stdout) == (3, True)
     assert rayon("db", "upgrade").returncode == 0
     made = rayon("users", "create", "root", "--role", "admin")
     assert made.returncode == 0

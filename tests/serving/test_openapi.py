@@ -32,6 +32,11 @@ CONFIG = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 400, 401, 403, 404, 409, 429, 503]
 
+# In a form everything is text: a number where the document says string cannot be told from one.
+[[operations]]
+include-name = "POST /api/v1/predictions"
+checks.negative_data_rejection.enabled = false
+
 # Nor that a part of a form has to be a file, with a name.
 [[operations]]
 include-path = "/api/v1/jobs"
@@ -70,7 +75,6 @@ def test_generated_requests(served: tuple[str, str], tmp_path: Path, chosen: str
             "run",
             f"{address}/openapi.json",
             f"--header=Authorization: Bearer {secret}",
-            "--checks=all",
             "--max-examples=25",
             "--seed=1",
             chosen,
