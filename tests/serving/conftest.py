@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -13,11 +15,13 @@ import pytest
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts, Role
 from rayon.operations.jobs import Jobs
+from rayon.operations.passwords import hash_password
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
 from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
+from rayon.store.accounts import add_user
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 
@@ -25,11 +29,17 @@ PASSWORD = "correct horse battery"
 MAX_BODY = 3_000_000
 
 
+@cache
+def _hashed() -> str:
+    return hash_password(PASSWORD)  # once: it is slow on purpose
+
+
 @pytest.fixture
 def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iterator[Services]:
     accounts, images = Accounts(database), ImageStore(tmp_path / "images")
-    for role in Role:
-        accounts.create(role.value, PASSWORD, role, "test")
+    with database.write() as connection:
+        for role in Role:
+            add_user(connection, role.value, role, _hashed(), datetime.now(UTC))
     predictions = PredictionService(PredictionRecorder(model, database, images, chance=lambda: 0.5))
     yield Services(database, images, accounts, predictions, Jobs(database, tmp_path / "jobs"))
     predictions.close()
