@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_up_and_down_and_up_again(database_url: str) -> None:
     assert upgrade_schema(database) == done
     assert upgrade_schema(database) == done  # nothing to do
     database.close()
+
+
+def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(upgrade_schema, databases))
+    assert all(not status.pending for status in found)
+    for database in databases:
+        database.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

@@ -44,24 +44,16 @@ def serve(
     Example: rayon serve --model model
     """
     settings = Settings()
-    folder = model or settings.model
-    if folder is None:
-        raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
-    run_service(settings, folder, host, port, worker=not no_worker)
+    run_service(settings, model_folder(settings, model), host, port, worker=not no_worker)
 
 
 def run_service(settings: Settings, folder: Path, host: str, port: int, *, worker: bool = True) -> None:
     """Load the model, bring the database up to date, and serve until told to stop."""
     listening = listen(host, port)
-    say(f"Loading {folder}")
-    classifier = ProductClassifier.load(folder, cache=None, threads=settings.threads)
-    warm_up(classifier)
-    database = Database(settings.database_url)
-    upgrade_schema(database)
-    accounts, images = Accounts(database), ImageStore(settings.images)
+    recorder, database, images = open_recorder(settings, folder)
+    accounts = Accounts(database)
     if not accounts.users():
         say("There is no user yet; make one with: rayon users create NAME --role admin")
-    recorder = PredictionRecorder(classifier, database, images, audit_share=settings.audit_share)
     predictions = PredictionService(recorder, settings.max_waiting)
     jobs = Jobs(database, settings.jobs)
     services = Services(database, images, accounts, predictions, jobs, settings.deadline)
@@ -77,6 +69,32 @@ def run_service(settings: Settings, folder: Path, host: str, port: int, *, worke
         server.run(sockets=[listening])
     database.close()
     say("Stopped.")
+
+
+def open_recorder(settings: Settings, folder: Path) -> tuple[PredictionRecorder, Database, ImageStore]:
+    """Load and try the model, and open where its answers are kept, the tables up to date."""
+    say(f"Loading {folder}")
+    classifier = ProductClassifier.load(folder, cache=None, threads=settings.threads)
+    warm_up(classifier)
+    database = Database(settings.database_url)
+    upgrade_schema(database)
+    images = ImageStore(settings.images)
+    recorder = PredictionRecorder(classifier, database, images, audit_share=settings.audit_share)
+    return recorder, database, images
+
+
+def model_folder(settings: Settings, given: Path | None) -> Path:
+    """Decide which model to serve.
+
+    Raises
+    ------
+    ModelError
+        When none is named.
+    """
+    folder = given or settings.model
+    if folder is None:
+        raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
+    return folder
 
 
 @contextmanager

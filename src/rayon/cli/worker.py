@@ -10,14 +10,9 @@ from typing import Annotated
 import typer
 
 from rayon.cli.console import say
-from rayon.errors import ModelError
-from rayon.learning.model import ProductClassifier
+from rayon.cli.serve import model_folder, open_recorder
 from rayon.operations.jobs import Worker
-from rayon.operations.prediction_recorder import PredictionRecorder, warm_up
 from rayon.settings import Settings
-from rayon.store.database import Database
-from rayon.store.images import ImageStore
-from rayon.store.schema import upgrade_schema
 
 
 def worker(
@@ -33,16 +28,7 @@ def worker(
     Example: rayon worker --model model
     """
     settings = Settings()
-    folder = model or settings.model
-    if folder is None:
-        raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
-    classifier = ProductClassifier.load(folder, cache=None, threads=settings.threads)
-    warm_up(classifier)
-    database = Database(settings.database_url)
-    upgrade_schema(database)
-    recorder = PredictionRecorder(
-        classifier, database, ImageStore(settings.images), audit_share=settings.audit_share
-    )
+    recorder, database, _ = open_recorder(settings, model_folder(settings, model))
     running = Worker(recorder, database, settings.jobs)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

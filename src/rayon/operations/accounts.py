@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from rayon.errors import (
     AuthenticationError,
@@ -22,7 +21,7 @@ from rayon.operations.passwords import check_password, hash_key, hash_password, 
 from rayon.store import accounts as store
 from rayon.store import audit
 from rayon.store.accounts import ApiKey, User
-from rayon.store.database import Database
+from rayon.store.database import Database, IntegrityError
 
 FREE_ATTEMPTS = 5
 ONESELF = "me"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,6 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
-    OperationalError,
     TimeoutError,
 )
 
@@ -24,6 +25,8 @@ BUSY_SECONDS = 5
 """How long one process waits for another that writes to the same SQLite file."""
 
 _WRITES = "rayon_writes"
+
+__all__ = ["BUSY_SECONDS", "Database", "IntegrityError"]
 
 
 class Database:
@@ -155,10 +158,23 @@ def _make_folder(folder: Path) -> None:
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # an answered prediction outlives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_write_ahead_log(cursor: Any) -> None:
+    # Unlike all else, this does not wait for another process that does the same to a new file.
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -171,6 +187,3 @@ def _reason(error: Exception) -> str:
     origin = getattr(error, "orig", None) or error
     text = " ".join(str(origin).split())
     return text[:200] or type(error).__name__
-
-
-__all__ = ["BUSY_SECONDS", "Database", "IntegrityError", "OperationalError"]

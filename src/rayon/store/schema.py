@@ -9,9 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from rayon.errors import StoreError
 from rayon.store.database import Database
+
+_MIGRATING = 0x7261796F  # any number that nobody else locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,13 @@ def schema_status(database: Database) -> SchemaStatus:
 
 
 def upgrade_schema(database: Database, revision: str = "head") -> SchemaStatus:
-    """Run the migrations that are pending, all of them or none where one fails."""
+    """Run the migrations that are pending, all of them or none where one fails; one process at a time."""
     if revision == "head" and not schema_status(database).pending:
         return schema_status(database)
     config = _config()
     with database.write() as connection:
+        if not database.is_sqlite:  # which lets in one writer at a time anyway
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     return schema_status(database)

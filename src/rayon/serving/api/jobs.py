@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from rayon.errors import ConflictError
 from rayon.operations.accounts import Role
-from rayon.operations.export import ExportFormat, export_predictions
+from rayon.operations.export import ExportFormat
 from rayon.serving.auth import Client
+from rayon.serving.downloads import download, download_content
 from rayon.serving.problems import problem_responses
 from rayon.serving.schemas import JobFailureOut, JobOut, JobsOut
 from rayon.serving.services import Services, services
@@ -82,7 +81,7 @@ def failures(
 @router.get(
     "/jobs/{job_id}/results",
     response_class=FileResponse,
-    responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(404, 409)},
+    responses={200: {"content": download_content()}, **problem_responses(404, 409)},
 )
 def results(
     request: Request,
@@ -95,19 +94,8 @@ def results(
     job = _visible(served, job_id, user)
     if job.finished_at is None:
         raise ConflictError(f"The job {job.id!r} has not ended", "Ask again when its state is done")
-    with tempfile.NamedTemporaryFile(suffix=f".{form}", delete=False) as file:
-        path = Path(file.name)
-    try:
-        export_predictions(served.database, PredictionFilter(job_id=job.id), path, form)
-    except BaseException:
-        path.unlink()
-        raise
-    return FileResponse(
-        path,
-        media_type="application/octet-stream",
-        filename=f"{Path(job.file).stem}-codes.{form}",
-        background=BackgroundTask(path.unlink),
-    )
+    name = f"{Path(job.file).stem}-codes"
+    return download(served.database, PredictionFilter(job_id=job.id), form, name)
 
 
 def _visible(served: Services, job_id: str, user: User) -> Job:

@@ -1,0 +1,41 @@
+"""Predictions as a file to download, which is removed once it is sent."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from rayon.operations.export import ExportFormat, export_predictions
+from rayon.store.database import Database
+from rayon.store.predictions import PredictionFilter
+
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "jsonl": "application/x-ndjson",
+}
+
+
+def download(database: Database, wanted: PredictionFilter, form: ExportFormat, name: str) -> FileResponse:
+    """Export what the filter lets through, under a name without its suffix."""
+    with tempfile.NamedTemporaryFile(suffix=f".{form}", delete=False) as file:
+        path = Path(file.name)
+    try:
+        export_predictions(database, wanted, path, form)
+    except BaseException:
+        path.unlink()
+        raise
+    return FileResponse(
+        path,
+        media_type=MEDIA_TYPES[form],
+        filename=f"{name}.{form}",
+        background=BackgroundTask(path.unlink),
+    )
+
+
+def download_content() -> dict[str, dict[str, object]]:
+    """What the OpenAPI document says of the answer."""
+    return {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}
