@@ -17,6 +17,7 @@ RANK = (NOBODY, CLIENT, REVIEWER, ADMIN)
 TABLE = {
     ("GET", "/health/live"): NOBODY,
     ("GET", "/health/ready"): NOBODY,
+    ("GET", "/metrics"): CLIENT,
     ("POST", "/api/v1/predictions"): CLIENT,
     ("POST", "/api/v1/predictions/batch"): CLIENT,
     ("GET", "/api/v1/predictions"): CLIENT,

@@ -14,6 +14,7 @@ from rayon.serving import health, problems
 from rayon.serving.api import explanations, exports, jobs, model, predictions, users, validations
 from rayon.serving.auth import SIGNED_IN
 from rayon.serving.limits import RequestLimits
+from rayon.serving.metrics import RequestMetrics
 from rayon.serving.services import Services
 
 MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
@@ -59,6 +60,7 @@ def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = M
             dependencies=[SIGNED_IN],
             responses=problems.problem_responses(400, 401, 403, 422, 429, 503),
         )
+    app.add_middleware(RequestMetrics, metrics=services.metrics)
     app.add_middleware(
         RequestLimits,
         max_body=lambda path: max_upload if path == _JOBS else max_body,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fastapi import Request
 
@@ -12,6 +13,7 @@ from rayon.operations.accounts import Accounts
 from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
+from rayon.serving.metrics import Metrics
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 
@@ -38,6 +40,11 @@ class Services:
     deadline: float = 10.0
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        return Metrics(lambda: self.predictions.waiting)
 
     @property
     def recorder(self) -> PredictionRecorder:

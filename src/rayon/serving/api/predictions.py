@@ -209,11 +209,16 @@ async def _predict(served: Services, listings: Sequence[Listing], user: User) ->
         questions = [prepare(listing) for listing in listings]
     future = served.predictions.submit(questions, user.id)
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), served.deadline)
+        stored = await asyncio.wait_for(asyncio.wrap_future(future), served.deadline)
     except TimeoutError:
         raise OverloadedError(
             f"No answer came within {served.deadline:g} s", "Try again in a moment"
         ) from None
+    served.metrics.count_predictions(stored)
+    served.metrics.count_rejected_images(
+        sum(one.listing.has_image and one.image is None for one in questions)
+    )
+    return stored
 
 
 async def _everything(served: Services, listing: Listing) -> list[ScoreOut]:
