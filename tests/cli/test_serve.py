@@ -319,6 +319,8 @@ def test_accounts_from_the_command_line(
     keys = rayon("keys", "list", "--json").stdout
     assert '"for": "import"' in keys
     assert secret not in keys
+    pruned = rayon("db", "prune", "--older-than", 1, "--json")
+    assert json.loads(pruned.stdout) == {"predictions": 0, "images": 0, "jobs": 0}
     engine = create_engine(sqlite)
     with engine.connect() as connection:
         actors = connection.execute(text("SELECT DISTINCT actor FROM audit_log")).scalars().all()

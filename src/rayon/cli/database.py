@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import typer
 
 from rayon.cli.console import NEEDS_ATTENTION, out, print_json
 from rayon.cli.options import Json
+from rayon.operations.retention import prune as erase
 from rayon.settings import Settings
 from rayon.store.database import Database
+from rayon.store.images import ImageStore
 from rayon.store.schema import SchemaStatus, schema_status, upgrade_schema
 
 app = typer.Typer(no_args_is_help=True, help="The database of the service.")
@@ -36,6 +40,35 @@ def status(as_json: Json = False) -> None:
     _show(database, found, as_json)
     if found.pending:
         raise typer.Exit(NEEDS_ATTENTION)
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        int,
+        typer.Option("--older-than", metavar="DAYS", min=1, help="Erase what is older.", show_default=False),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Erase old predictions with their validations, pictures that nothing else uses, and ended jobs.
+
+    The service may run meanwhile. What a model has learned stays in the model.
+
+    Example: rayon db prune --older-than 365
+    """
+    settings = Settings()
+    database = Database(settings.database_url)
+    upgrade_schema(database)
+    before = datetime.now(UTC) - timedelta(days=older_than)
+    done = erase(database, ImageStore(settings.images), before)
+    if as_json:
+        print_json(asdict(done))
+        return
+    out.print(
+        f"Erased {done.predictions:,} predictions, {done.images:,} pictures and {done.jobs:,} jobs "
+        f"from before {before:%Y-%m-%d}.",
+        markup=False,
+    )
 
 
 def _show(database: Database, found: SchemaStatus, as_json: bool) -> None:

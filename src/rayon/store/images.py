@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+from datetime import datetime
 from pathlib import Path
 
 from rayon.errors import NotFoundError, StoreUnavailableError
@@ -36,6 +37,7 @@ class ImageStore:
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         if path.is_file():
+            path.touch()  # it is used again, so that `remove` leaves it alone
             return digest
         draft = path.with_name(f".{digest}.{secrets.token_hex(4)}")
         try:
@@ -69,6 +71,17 @@ class ImageStore:
         except FileNotFoundError:
             pass
         raise NotFoundError(f"There is no picture {digest[:80]!r}", "It may have been erased")
+
+    def remove(self, digest: str, untouched_since: datetime) -> bool:
+        """Remove a picture, unless somebody has put it since a moment; whether it was removed."""
+        path = self._path(digest)
+        try:
+            if not _DIGEST.fullmatch(digest) or path.stat().st_mtime >= untouched_since.timestamp():
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _path(self, digest: str) -> Path:
         return self.folder / digest[:2] / f"{digest}.jpg"

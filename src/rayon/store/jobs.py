@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from rayon.store.tables import job_failures, jobs
 
@@ -172,3 +172,8 @@ def job_errors(connection: Connection, job_id: str, after: int, limit: int) -> l
         .limit(limit)
     )
     return [(row, error) for row, error in connection.execute(query)]
+
+
+def delete_ended_before(connection: Connection, before: datetime) -> int:
+    """Delete jobs that ended before a moment, and say how many."""
+    return connection.execute(delete(jobs).where(jobs.c.finished_at < before)).rowcount

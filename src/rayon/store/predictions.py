@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
 
 from rayon.errors import RayonError
 from rayon.store.tables import predictions, validations
@@ -198,6 +198,25 @@ def lease_next(
         update(predictions).where(predictions.c.id == row.id).values(leased_by=user_id, leased_until=until)
     )
     return find_prediction(connection, row.id)
+
+
+def delete_before(connection: Connection, before: datetime, limit: int) -> list[str | None]:
+    """Delete the oldest predictions from before a moment, and give the digests of their pictures."""
+    query = (
+        select(predictions.c.id, predictions.c.image)
+        .where(predictions.c.created_at < before)
+        .order_by(predictions.c.created_at)
+        .limit(limit)
+    )
+    found = connection.execute(query).all()
+    connection.execute(delete(predictions).where(predictions.c.id.in_([row.id for row in found])))
+    return [row.image for row in found]
+
+
+def images_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
+    """Which of these pictures some prediction has."""
+    query = select(predictions.c.image).where(predictions.c.image.in_(list(digests))).distinct()
+    return set(connection.execute(query).scalars())
 
 
 def _filtered(query: Select[Any], wanted: PredictionFilter) -> Select[Any]:
