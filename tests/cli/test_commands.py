@@ -198,9 +198,28 @@ def test_importing_rayon_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    later = "import sys, rayon.cli.main; print(sorted({'torch', 'mlflow', 'cleanlab'} & set(sys.modules)))"
+    later = (
+        "import sys; from rayon.cli.main import make_app; make_app(); "
+        "print(sorted({'torch', 'mlflow', 'cleanlab'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", later], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_command_loads_what_it_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys; from rayon.cli.main import make_app; make_app(['users', 'list']); "
+        "print(sorted({'sklearn', 'matplotlib', 'onnxruntime', 'fastapi'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_command_is_told_what_there_is(rayon: Rayon) -> None:
+    done = rayon("clasify")
+    assert done.returncode == 2
+    assert "No such command 'clasify'" in done.stderr
+    assert "classify" in done.stderr
 
 
 @pytest.mark.proof

@@ -16,10 +16,10 @@ from rayon.store.database import Database
 from rayon.store.images import ImageStore
 from rayon.store.schema import SchemaStatus, schema_status, upgrade_schema
 
-app = typer.Typer(no_args_is_help=True, help="The database of the service.")
+db = typer.Typer(no_args_is_help=True, help="The database of the service.")
 
 
-@app.command()
+@db.command()
 def upgrade(as_json: Json = False) -> None:
     """Bring the tables up to what this version needs; `rayon serve` does so too.
 
@@ -29,7 +29,7 @@ def upgrade(as_json: Json = False) -> None:
     _show(database, upgrade_schema(database), as_json)
 
 
-@app.command()
+@db.command()
 def status(as_json: Json = False) -> None:
     """Say where the database is and which migrations are pending; exits with 3 where some are.
 
@@ -42,7 +42,7 @@ def status(as_json: Json = False) -> None:
         raise typer.Exit(NEEDS_ATTENTION)
 
 
-@app.command()
+@db.command()
 def prune(
     older_than: Annotated[
         int,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -12,41 +14,44 @@ import typer
 
 from rayon import __version__
 from rayon.__main__ import INTERRUPTED
-from rayon.cli import (
-    classify,
-    database,
-    demo,
-    evaluate,
-    explain,
-    inspect,
-    sample,
-    serve,
-    train,
-    users,
-    worker,
-)
 from rayon.cli.console import NOT_DONE, print_json, say, say_error
 from rayon.errors import RayonError
 
-app = typer.Typer(
-    name="rayon",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Put every product of a catalogue on its shelf: a product type code, how sure it is, and whether a "
-    "person should look.",
-)
-for module in (sample, inspect, train, evaluate, classify, explain, demo, serve, worker):
-    app.command()(getattr(module, module.__name__.rpartition(".")[2]))
-app.add_typer(users.users, name="users")
-app.add_typer(users.keys, name="keys")
-app.add_typer(database.app, name="db")
+_COMMANDS = ("sample", "inspect", "train", "evaluate", "classify", "explain", "demo", "serve", "worker")
+_GROUPS = {"users": "rayon.cli.users", "keys": "rayon.cli.users", "db": "rayon.cli.database"}
 
 
-@app.callback(invoke_without_command=True)
-def main(
+def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Make the command line; where the first argument names a command, with that one alone.
+
+    Importing all of them takes a second or two, which nobody should wait for who wants one.
+    """
+    app = typer.Typer(
+        name="rayon",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Put every product of a catalogue on its shelf: a product type code, how sure it is, and "
+        "whether a person should look.",
+    )
+    app.callback(invoke_without_command=True)(_main)
+    for name in _needed(arguments):
+        if name in _GROUPS:
+            app.add_typer(getattr(import_module(_GROUPS[name]), name), name=name)
+        else:
+            app.command()(getattr(import_module(f"rayon.cli.{name}"), name))
+    return app
+
+
+def _needed(arguments: Sequence[str]) -> Sequence[str]:
+    everything = (*_COMMANDS, *_GROUPS)
+    first = arguments[0] if arguments else ""
+    return [first] if first in everything else [] if first == "--version" else everything
+
+
+def _main(
     version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
 ) -> None:
     """Set up what all commands share."""
@@ -60,7 +65,7 @@ def run() -> NoReturn:
     """Run the command line; errors become one sentence, a hint and exit code 2."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        make_app(sys.argv[1:])()
     except RayonError as error:
         if "--json" in sys.argv:
             print_json({"error": error.message, "hint": error.hint})
