@@ -20,6 +20,9 @@ router = APIRouter(tags=["predictions"])
 _ONE_AT_A_TIME = threading.Lock()
 """An explanation asks the model dozens of times: predictions must not wait for several of them."""
 
+_PATIENCE = 2.0
+"""Seconds that a request waits for its turn: it keeps a thread meanwhile, which others may need."""
+
 
 @router.post("/predictions/{prediction_id}/explanation", responses=problem_responses(400, 404))
 def explain(
@@ -39,7 +42,7 @@ def explain(
     except NotFoundError:  # erased since: the text alone is explained
         image = None
     listing = Listing(stored.designation, stored.description, image)
-    if not _ONE_AT_A_TIME.acquire(timeout=served.deadline):
+    if not _ONE_AT_A_TIME.acquire(timeout=_PATIENCE):
         raise OverloadedError("Other explanations are being made", "Try again in a moment")
     try:
         explanation = served.model.explain(
