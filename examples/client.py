@@ -2,8 +2,8 @@
 
     python examples/client.py http://127.0.0.1:8000 "Piscine ronde 3 m avec pompe" [PICTURE]
 
-The API key comes from the variable RAYON_KEY; make one with `rayon keys create NAME`. To validate answers,
-its user has to be a reviewer.
+It needs httpx (`pip install httpx`). The API key comes from the variable RAYON_KEY; make one with
+`rayon keys create NAME`. To validate answers, its user has to be a reviewer.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ def test_a_file_is_classified_row_by_row_and_removed(place: Place) -> None:
     ended = place.jobs.find(job.id)
     assert (ended.state, ended.rows_done, ended.rows_failed, ended.error) == ("done", 3, 1, "")
     assert ended.finished_at is not None
-    assert sorted(one.productid for one in kept(place.database, job.id)) == ["1", "3"]
+    rows = {one.job_row: one.productid for one in kept(place.database, job.id)}
+    assert rows == {1: "1", 3: "3"}
     ((row, error),) = place.jobs.failures(job.id, 0, 10)
     assert row == 2
     assert "no title, no description and no picture" in error
@@ -126,6 +127,21 @@ def test_who_has_lost_a_job_stores_nothing_more(place: Place) -> None:
     assert place.worker._answer(leased) is False
     assert kept(place.database, job.id) == []
     assert place.jobs.find(job.id).rows_done == 0
+
+
+def test_who_has_lost_a_job_stops_unpacking_its_pictures(place: Place, picture: bytes) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("7.jpg", picture)
+    packed.seek(0)
+    job = place.jobs.submit("shop.csv", io.BytesIO(b"imageid\n7\n"), packed, None)
+    with place.database.write() as connection:
+        leased = lease_job(connection, place.worker._name, NOW, NOW)
+        assert lease_job(connection, "somebody", NOW, NOW)
+    assert leased is not None
+    assert place.worker._answer(leased) is False
+    assert (place.folder / job.id / "images.zip").is_file()
+    assert not (place.folder / job.id / "images" / "7.jpg").exists()
 
 
 def test_a_cancelled_job_stays_cancelled(place: Place) -> None:

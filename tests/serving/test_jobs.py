@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+
 import httpx
 import pytest
 
@@ -33,7 +35,8 @@ def test_from_a_file_to_its_results(client: httpx.Client, reviewer: httpx.Client
     assert failure["row"] == 2
     results = client.get(f"{URL}/{job['id']}/results")
     assert "shop-codes.csv" in results.headers["content-disposition"]
-    assert len(results.text.splitlines()) == 2
+    (result,) = csv.DictReader(results.text.splitlines())
+    assert (result["job_row"], result["productid"], result["job_id"]) == ("1", "1", job["id"])
     assert client.delete(f"{URL}/{job['id']}").status_code == 409
     assert [one["id"] for one in client.get(URL).json()["items"]] == [job["id"]]
     assert reviewer.get(URL).json() == client.get(URL).json()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from rayon.data.image import MAX_BYTES
@@ -19,12 +20,18 @@ _CHUNK = 1 << 20
 
 
 def unpack_images(
-    archive: Path, folder: Path, *, max_files: int = MAX_FILES, max_total: int = MAX_TOTAL
+    archive: Path,
+    folder: Path,
+    *,
+    max_files: int = MAX_FILES,
+    max_total: int = MAX_TOTAL,
+    going_on: Callable[[], None] = lambda: None,
 ) -> int:
     """Unpack the pictures of a ZIP into one flat folder, and say how many there were.
 
     Only the last part of each name counts, so that nothing lands elsewhere; what is no picture by its name is
     left out. Sizes are counted as they are unpacked, whatever the archive says of them.
+    ``going_on`` is called before each picture; what it raises ends the unpacking.
 
     Raises
     ------
@@ -39,6 +46,7 @@ def unpack_images(
                 name = PurePosixPath(entry.filename.replace("\\", "/")).name
                 if entry.is_dir() or not name.lower().endswith(SUFFIXES) or name.startswith("."):
                     continue
+                going_on()
                 count += 1
                 if count > max_files:
                     raise CatalogueError(

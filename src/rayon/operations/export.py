@@ -43,6 +43,8 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "audit_probability": pl.Float64,
     "validated_at": pl.String,
     "true_code": pl.String,
+    "job_id": pl.String,
+    "job_row": pl.Int64,
 }
 _SCHEMA = pl.Schema(_COLUMNS)
 EXPORT_COLUMNS = tuple(_COLUMNS)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -131,6 +132,10 @@ class Jobs:
             return store.list_jobs(connection, user_id, before, limit)
 
 
+class _LostError(Exception):
+    """Another worker has the job, or it was cancelled."""
+
+
 class Worker:
     """Work jobs off, one after the other.
 
@@ -192,7 +197,10 @@ class Worker:
 
     def _answer(self, job: Job) -> bool:
         """Answer all rows that are left; whether the end was reached."""
-        catalogue = self._open(job)
+        try:
+            catalogue = self._open(job)
+        except _LostError:
+            return False
         rows = catalogue.rows(codes=False)
         done = sum(1 for _ in islice(rows, job.rows_done))
         for part in _parts(rows):
@@ -235,9 +243,24 @@ class Worker:
             raise CatalogueError("The file of the job is not there any more", "Send it again")
         archive, images = folder / "images.zip", folder / "images"
         if archive.is_file():
-            unpack_images(archive, images)
+            unpack_images(archive, images, going_on=self._renewal(job))
             archive.unlink()
         return open_catalogue(files[0], images=images if images.is_dir() else None)
+
+    def _renewal(self, job: Job) -> Callable[[], None]:
+        """What to call often during long work: it keeps the job, or says that another worker has it."""
+        due = time.monotonic() + self._lease.total_seconds() / 4
+
+        def renew() -> None:
+            nonlocal due
+            if time.monotonic() < due:
+                return
+            with self._database.write() as connection:
+                if not store.renew_job(connection, job.id, self._name, datetime.now(UTC) + self._lease):
+                    raise _LostError
+            due = time.monotonic() + self._lease.total_seconds() / 4
+
+        return renew
 
     def _finish(self, job: Job, state: store.JobState, error: str = "") -> None:
         with self._database.write() as connection:

@@ -125,8 +125,8 @@ class PredictionRecorder:
         """
         predictions = self.model.decide([question.listing for _, question in questions])
         stored = [
-            replace(self._stored(question, prediction, user_id), job_id=job_id)
-            for (_, question), prediction in zip(questions, predictions, strict=True)
+            replace(self._stored(question, prediction, user_id), job_id=job_id, job_row=row)
+            for (row, question), prediction in zip(questions, predictions, strict=True)
         ]
         errors = {row: one.error for (row, _), one in zip(questions, stored, strict=True) if not one.code}
         with self._database.write() as connection:

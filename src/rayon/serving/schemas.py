@@ -117,6 +117,8 @@ class PredictionOut(BaseModel):
     audit_probability: float = Field(description="How likely the random audit was to draw this prediction")
     validated_at: datetime | None
     true_code: str | None = Field(description="What a person said is right; null until then")
+    job_id: str | None = Field(description="The job that it belongs to, if any")
+    job_row: int | None = Field(description="The row of the job's file, from 1")
 
     @classmethod
     def of(cls, stored: StoredPrediction, alternatives: list[ScoreOut] | None = None) -> Self:

@@ -133,6 +133,16 @@ def advance_job(
     return True
 
 
+def renew_job(connection: Connection, job_id: str, worker: str, until: datetime) -> bool:
+    """Keep a job for longer; whether this worker still has it."""
+    found = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state == "running", jobs.c.leased_by == worker)
+        .values(leased_until=until)
+    )
+    return found.rowcount == 1
+
+
 def finish_job(
     connection: Connection, job_id: str, worker: str, state: JobState, now: datetime, error: str = ""
 ) -> None:

@@ -34,8 +34,8 @@ class StoredPrediction:
         With which probability the random audit would have drawn this prediction.
     validated_at, true_code
         When a person last validated it, and the code that is right in their eyes.
-    job_id
-        The job that it belongs to; ``None`` for what was asked alone.
+    job_id, job_row
+        The job that it belongs to, and the row of its file, from 1; ``None`` for what was asked alone.
     """
 
     id: str
@@ -65,6 +65,7 @@ class StoredPrediction:
     validated_at: datetime | None = None
     true_code: str | None = None
     job_id: str | None = None
+    job_row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

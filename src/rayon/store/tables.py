@@ -95,6 +95,7 @@ predictions = Table(
     Column("created_at", Moment, nullable=False, index=True),
     Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL"), index=True),
     Column("job_id", String(36), ForeignKey("jobs.id", ondelete="SET NULL"), index=True),
+    Column("job_row", Integer),
     Column("designation", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("productid", String(200), nullable=False, index=True),

@@ -89,7 +89,7 @@ def results(
     job_id: str,
     form: Annotated[ExportFormat, Query(alias="format")] = "csv",
 ) -> FileResponse:
-    """Download the predictions of a job that has ended."""
+    """Download the predictions of a job that has ended; `job_row` is the row of the file, from 1."""
     served = services(request)
     job = _visible(served, job_id, user)
     if job.finished_at is None:

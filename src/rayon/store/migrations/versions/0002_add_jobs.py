@@ -40,6 +40,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("predictions") as table:
         table.add_column(sa.Column("job_id", sa.String(length=36), nullable=True))
+        table.add_column(sa.Column("job_row", sa.Integer(), nullable=True))
         table.create_foreign_key("fk_predictions_job_id", "jobs", ["job_id"], ["id"], ondelete="SET NULL")
     op.create_index("ix_predictions_job_id", "predictions", ["job_id"])
 
@@ -49,6 +50,7 @@ def downgrade() -> None:
     op.drop_index("ix_predictions_job_id", "predictions")
     with op.batch_alter_table("predictions") as table:
         table.drop_constraint("fk_predictions_job_id", type_="foreignkey")
+        table.drop_column("job_row")
         table.drop_column("job_id")
     op.drop_table("job_failures")
     op.drop_table("jobs")
