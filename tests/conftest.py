@@ -7,8 +7,9 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def shared() -> Path:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what Rayon stores between runs out of the home of whoever runs the tests."""
     monkeypatch.setenv("RAYON_HOME", str(tmp_path_factory.getbasetemp() / "rayon-home"))
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """Look again and again, for a minute at the most, whether something has come about elsewhere."""
+
+    def look(condition: Callable[[], bool], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not come about in time"
+            time.sleep(0.05)
+
+    return look
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,12 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(
         default=1.0, ge=0, description="Seconds for which a stopping server refuses requests before it closes"
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How the service logs: lines for people, or JSON for machines"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="From which level on the service logs"
     )
     threads: int | None = Field(default=None, ge=1, description="Worker threads; all cores where unset")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -11,124 +10,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
-from rayon.store.database import Database
-from rayon.store.predictions import PredictionFilter, list_predictions
-
+Start = Callable[..., Any]
+Kept = Callable[[str], set[str]]
 POOL = {"designation": "Piscine ronde 3 m avec pompe"}
 URL = "/api/v1/predictions"
 
 
-@dataclass
-class Service:
-    """A running server with a client that is signed in."""
-
-    process: subprocess.Popen[str]
-    client: httpx.Client
-    said: list[str]
-    heard: threading.Thread
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(60)
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "RAYON_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
-
-
-@pytest.fixture
-def rayon(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "rayon", *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
-def start(
-    environment: dict[str, str],
-    trained: Path,
-    rayon: Callable[..., subprocess.CompletedProcess[str]],
-) -> Iterator[Callable[..., Service]]:
-    """Start the server, for the client ann; more settings by name."""
-    with ExitStack() as stack:
-
-        def run(**settings: str) -> Service:
-            environment.update(settings)
-            if "ann" not in rayon("users", "list").stdout:
-                made = rayon(
-                    "users",
-                    "create",
-                    "ann",
-                    "--role",
-                    "reviewer",
-                    "--password-stdin",
-                    stdin="correct horse\n",
-                )
-                assert made.returncode == 0, made.stderr
-            key = rayon("keys", "create", "ann").stdout.strip()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "rayon", "serve", "--model", str(trained), "--port", "0"],
-                env=environment,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            assert process.stderr is not None
-            stack.callback(process.stderr.close)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            said: list[str] = []
-            for line in process.stderr:
-                said.append(line)
-                if line.startswith("Serving on "):
-                    break
-            else:
-                pytest.fail("".join(said))
-            address = line.split()[2]
-            listener = threading.Thread(target=said.extend, args=(process.stderr,))
-            listener.start()
-            stack.callback(listener.join)
-            stack.callback(process.kill)
-            headers = {"Authorization": f"Bearer {key}"}
-            client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=30))
-            return Service(process, client, said, listener)
-
-        yield run
-
-
-def kept(url: str) -> set[str]:
-    database = Database(url)
-    with database.read() as connection:
-        found = {one.id for one in list_predictions(connection, PredictionFilter(), 100_000)}
-    database.close()
-    return found
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'home' / 'rayon.db'}"
-
-
-def test_it_starts_answers_and_stops(start: Callable[..., Service], sqlite: str) -> None:
+def test_it_starts_answers_and_stops(start: Start, kept: Kept, sqlite: str) -> None:
     service = start()
     answer = service.client.post(URL, json=POOL).json()
     assert service.stop(signal.SIGINT) == 0
@@ -138,7 +34,7 @@ def test_it_starts_answers_and_stops(start: Callable[..., Service], sqlite: str)
 
 
 @pytest.mark.proof
-def test_sigterm_under_load_loses_no_request(start: Callable[..., Service], sqlite: str) -> None:
+def test_sigterm_under_load_loses_no_request(start: Start, kept: Kept, sqlite: str) -> None:
     service = start()
     answered: list[str] = []
     refused: list[int] = []
@@ -179,7 +75,7 @@ def test_sigterm_under_load_loses_no_request(start: Callable[..., Service], sqli
 
 
 @pytest.mark.proof
-def test_whatever_was_answered_survives_kill_9(start: Callable[..., Service], sqlite: str) -> None:
+def test_whatever_was_answered_survives_kill_9(start: Start, kept: Kept, sqlite: str) -> None:
     service = start()
     answered = []
     killer = threading.Timer(0, lambda: None)
@@ -202,7 +98,7 @@ def test_whatever_was_answered_survives_kill_9(start: Callable[..., Service], sq
 
 @pytest.mark.proof
 def test_it_goes_on_by_itself_once_postgresql_is_back(
-    start: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+    start: Start, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
     folder = Path(tempfile.mkdtemp())  # a socket's path has to be short
@@ -232,7 +128,7 @@ def test_it_goes_on_by_itself_once_postgresql_is_back(
 
 @pytest.mark.proof
 def test_jobs_survive_kill_9_of_their_worker(
-    start: Callable[..., Service], environment: dict[str, str], trained: Path, sqlite: str
+    start: Start, environment: dict[str, str], trained: Path, sqlite: str
 ) -> None:
     service = start()  # its own worker goes first: it is killed along with the server
     n = 20_000

@@ -19,6 +19,7 @@ from rayon.operations.passwords import hash_password
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.serving.app import create_app
+from rayon.serving.metrics import Metrics
 from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
 from rayon.store.accounts import add_user
@@ -40,8 +41,13 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     with database.write() as connection:
         for role in Role:
             add_user(connection, role.value, role, _hashed(), datetime.now(UTC))
-    predictions = PredictionService(PredictionRecorder(model, database, images, chance=lambda: 0.5))
-    yield Services(database, images, accounts, predictions, Jobs(database, tmp_path / "jobs"))
+    metrics = Metrics()
+    recorder = PredictionRecorder(
+        model, database, images, chance=lambda: 0.5, observe=metrics.count_predictions
+    )
+    predictions = PredictionService(recorder)
+    jobs = Jobs(database, tmp_path / "jobs")
+    yield Services(database, images, accounts, predictions, jobs, metrics=metrics)
     predictions.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ DONE, SOME_ROWS_FAILED, NOT_DONE, NEEDS_ATTENTION = 0, 1, 2, 3
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+_LOG = logging.getLogger("rayon")
+_told_by_log = False
 
 
 def print_json(value: Any) -> None:
@@ -26,13 +29,25 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
+def speak_by_log() -> None:
+    """From now on, log what would be said: whoever reads JSON lines wants nothing else among them."""
+    global _told_by_log
+    _told_by_log = True
+
+
 def say(message: str) -> None:
     """Tell a person something, on stderr."""
-    err.print(message, markup=False)
+    if _told_by_log:
+        _LOG.info(message)
+    else:
+        err.print(message, markup=False, soft_wrap=True)
 
 
 def say_error(error: RayonError) -> None:
     """Say what went wrong and how to mend it, in plain text."""
+    if _told_by_log:
+        _LOG.error(error.message, extra={"hint": error.hint})
+        return
     err.print(f"Error: {_sentence(error.message)}", style="bold red", markup=False)
     if error.hint:
         err.print(_sentence(error.hint), markup=False)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rayon.cli.console import say
-from rayon.errors import ModelError
-from rayon.learning.model import ProductClassifier
+from rayon.cli.console import NOT_DONE, say, say_error
+from rayon.cli.logs import set_up_logs
+from rayon.cli.service import model_folder, open_database, serve_process
+from rayon.errors import RayonError
 from rayon.operations.accounts import Accounts
-from rayon.operations.jobs import Jobs, Worker
-from rayon.operations.prediction_recorder import PredictionRecorder, warm_up
-from rayon.operations.prediction_service import PredictionService
-from rayon.serving.app import create_app
-from rayon.serving.server import Server, address_of, listen
-from rayon.serving.services import Services
+from rayon.operations.turns import Turn
+from rayon.serving.metrics import SHARED_FOLDER, Metrics, forget_process
+from rayon.serving.server import address_of, listen
+from rayon.serving.supervisor import Lifeline, Supervisor
 from rayon.settings import Settings
-from rayon.store.database import Database
-from rayon.store.images import ImageStore
-from rayon.store.schema import upgrade_schema
 
 HOST, PORT = "127.0.0.1", 8000
 
@@ -35,6 +35,9 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = PORT,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Server processes; more than one pays with PostgreSQL.")
+    ] = 1,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave jobs to `rayon worker`.")] = False,
 ) -> None:
     """Serve predictions over HTTP; the page /docs shows what can be asked.
@@ -44,68 +47,87 @@ def serve(
     Example: rayon serve --model model
     """
     settings = Settings()
-    run_service(settings, model_folder(settings, model), host, port, worker=not no_worker)
+    set_up_logs(settings.log_format, settings.log_level)
+    run_service(settings, model_folder(settings, model), host, port, workers, worker=not no_worker)
 
 
-def run_service(settings: Settings, folder: Path, host: str, port: int, *, worker: bool = True) -> None:
-    """Load the model, bring the database up to date, and serve until told to stop."""
+def run_service(
+    settings: Settings, folder: Path, host: str, port: int, workers: int = 1, *, worker: bool = True
+) -> None:
+    """Bring the database up to date, load the model, and serve until told to stop."""
     listening = listen(host, port)
-    recorder, database, images = open_recorder(settings, folder)
-    accounts = Accounts(database)
-    if not accounts.users():
-        say("There is no user yet; make one with: rayon users create NAME --role admin")
-    predictions = PredictionService(recorder, settings.max_waiting)
-    jobs = Jobs(database, settings.jobs)
-    services = Services(database, images, accounts, predictions, jobs, settings.deadline)
-    server = Server(
-        create_app(services),
-        services,
-        drain_seconds=settings.drain_seconds,
-        ready=lambda: say(f"Serving on {address_of(listening)} with {database.address}; Ctrl-C stops"),
-    )
-    # An interrupt is raised again once everything has ended: that is how this stops.
-    background = _background_worker(recorder, database, settings) if worker else nullcontext()
-    with background, suppress(KeyboardInterrupt):
-        server.run(sockets=[listening])
-    database.close()
+    with open_database(settings) as database:
+        if not Accounts(database).users():
+            say("There is no user yet; make one with: rayon users create NAME --role admin")
+        where = database.address
+    how = f" in {workers} processes" if workers > 1 else ""
+    say(f"Loading {folder}{how}")
+
+    def ready() -> None:
+        say(f"Serving on {address_of(listening)} with {where}{how}; Ctrl-C stops")
+
+    if workers > 1:
+        _serve_in_processes(settings, folder, listening, workers, worker, ready)
+    else:
+        jobs_when = _always if worker else None
+        with suppress(KeyboardInterrupt):  # an interrupt is raised again once everything has ended
+            serve_process(settings, folder, listening, ready=ready, metrics=Metrics(), jobs_when=jobs_when)
     say("Stopped.")
 
 
-def open_recorder(settings: Settings, folder: Path) -> tuple[PredictionRecorder, Database, ImageStore]:
-    """Load and try the model, and open where its answers are kept, the tables up to date."""
-    say(f"Loading {folder}")
-    classifier = ProductClassifier.load(folder, cache=None, threads=settings.threads)
-    warm_up(classifier)
-    database = Database(settings.database_url)
-    upgrade_schema(database)
-    images = ImageStore(settings.images)
-    recorder = PredictionRecorder(classifier, database, images, audit_share=settings.audit_share)
-    return recorder, database, images
+def _serve_in_processes(
+    settings: Settings,
+    folder: Path,
+    listening: socket.socket,
+    count: int,
+    worker: bool,
+    ready: Callable[[], None],
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="rayon-") as name:
+        shared = Path(name)
+        os.environ[SHARED_FOLDER] = name  # the processes inherit it
+        Supervisor(
+            _one_of_several,
+            (settings, folder, listening, shared, worker),
+            count,
+            ready=ready,
+            ended=lambda pid: forget_process(shared, pid),
+        ).run()
 
 
-def model_folder(settings: Settings, given: Path | None) -> Path:
-    """Decide which model to serve.
-
-    Raises
-    ------
-    ModelError
-        When none is named.
-    """
-    folder = given or settings.model
-    if folder is None:
-        raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
-    return folder
-
-
-@contextmanager
-def _background_worker(
-    recorder: PredictionRecorder, database: Database, settings: Settings
-) -> Iterator[None]:
-    worker = Worker(recorder, database, settings.jobs)
-    thread = threading.Thread(target=worker.run, name="rayon-worker")
-    thread.start()
+def _one_of_several(
+    lifeline: Lifeline,
+    settings: Settings,
+    folder: Path,
+    listening: socket.socket,
+    shared: Path,
+    worker: bool,
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the supervisor decides
+    signal.signal(signal.SIGTERM, _interrupt)
+    set_up_logs(settings.log_format, settings.log_level)
+    lifeline.on_break(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    # One of the processes works on jobs; when it ends, another takes its turn.
+    jobs_when = Turn(shared / "jobs.turn").take if worker else None
     try:
-        yield
-    finally:
-        worker.stop()
-        thread.join()
+        serve_process(
+            settings,
+            folder,
+            listening,
+            ready=lifeline.ready,
+            metrics=Metrics(shared),
+            jobs_when=jobs_when,
+        )
+    except KeyboardInterrupt:
+        pass
+    except RayonError as error:
+        say_error(error)
+        sys.exit(NOT_DONE)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _always() -> bool:
+    return True

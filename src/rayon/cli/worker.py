@@ -10,9 +10,12 @@ from typing import Annotated
 import typer
 
 from rayon.cli.console import say
-from rayon.cli.serve import model_folder, open_recorder
+from rayon.cli.logs import set_up_logs
+from rayon.cli.service import load_model, model_folder, open_database
 from rayon.operations.jobs import Worker
+from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.settings import Settings
+from rayon.store.images import ImageStore
 
 
 def worker(
@@ -28,15 +31,20 @@ def worker(
     Example: rayon worker --model model
     """
     settings = Settings()
-    recorder, database, _ = open_recorder(settings, model_folder(settings, model))
-    running = Worker(recorder, database, settings.jobs)
+    set_up_logs(settings.log_format, settings.log_level)
+    folder = model_folder(settings, model)
+    say(f"Loading {folder}")
+    loaded = load_model(settings, folder)
+    with open_database(settings) as database:
+        images = ImageStore(settings.images)
+        recorder = PredictionRecorder(loaded, database, images, audit_share=settings.audit_share)
+        running = Worker(recorder, database, settings.jobs)
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        running.stop()
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            running.stop()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    say(f"Working on jobs of {database.address}; Ctrl-C stops after the current part")
-    running.run()
-    database.close()
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        say(f"Working on jobs of {database.address}; Ctrl-C stops after the current part")
+        running.run()
     say("Stopped.")

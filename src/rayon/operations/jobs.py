@@ -159,11 +159,11 @@ class Worker:
         self._name = new_id()
         self._stopping = threading.Event()
 
-    def run(self) -> None:
-        """Work until `stop` is called; without a database, wait for it to come back."""
+    def run(self, when: Callable[[], bool] = lambda: True) -> None:
+        """Work until `stop` is called, while ``when`` allows it; without a database, wait for its return."""
         while not self._stopping.is_set():
             try:
-                busy = self.work()
+                busy = when() and self.work()
             except StoreUnavailableError as error:
                 _LOG.warning("%s", error)
                 busy = False

@@ -46,6 +46,8 @@ class PredictionRecorder:
         Share of all predictions, 0 to 1, that is drawn for review at random.
     chance
         Draws the audit by numbers from 0 to 1; the system's randomness where not given.
+    observe
+        Told of predictions once they are stored.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class PredictionRecorder:
         *,
         audit_share: float = AUDIT_SHARE,
         chance: Callable[[], float] | None = None,
+        observe: Callable[[Sequence[StoredPrediction]], None] = lambda stored: None,  # noqa: ARG005
     ) -> None:
         self.model = model
         self._database = database
         self._images = images
         self._audit_share = audit_share
         self._chance = chance or random.SystemRandom().random
+        self._observe = observe
 
     def prepare(self, listing: Listing) -> Question:
         """Keep the picture of a listing, its pixels and nothing else; to be called from any thread.
@@ -95,8 +99,7 @@ class PredictionRecorder:
             self._stored(question, prediction, user)
             for question, prediction, user in zip(questions, predictions, user_ids, strict=True)
         ]
-        with self._database.write() as connection:
-            add_predictions(connection, [row for row in stored if row.code])
+        self._keep(stored)
         return stored
 
     def record_job(
@@ -129,10 +132,17 @@ class PredictionRecorder:
             for (row, question), prediction in zip(questions, predictions, strict=True)
         ]
         errors = {row: one.error for (row, _), one in zip(questions, stored, strict=True) if not one.code}
+        return self._keep(stored, lambda connection: advance(connection, errors))
+
+    def _keep(
+        self, stored: Sequence[StoredPrediction], allowed: Callable[[Connection], bool] | None = None
+    ) -> bool:
+        answered = [one for one in stored if one.code]
         with self._database.write() as connection:
-            if not advance(connection, errors):
+            if allowed is not None and not allowed(connection):
                 return False
-            add_predictions(connection, [one for one in stored if one.code])
+            add_predictions(connection, answered)
+        self._observe(answered)
         return True
 
     def _stored(self, question: Question, prediction: Prediction, user_id: str | None) -> StoredPrediction:

@@ -14,7 +14,7 @@ from rayon.serving import health, problems
 from rayon.serving.api import explanations, exports, jobs, model, predictions, users, validations
 from rayon.serving.auth import SIGNED_IN
 from rayon.serving.limits import RequestLimits
-from rayon.serving.metrics import RequestMetrics
+from rayon.serving.observation import RequestObserver
 from rayon.serving.services import Services
 
 MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
@@ -51,6 +51,7 @@ def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = M
         lifespan=lifespan,
     )
     app.state.services = services
+    services.metrics.watch(lambda: services.predictions.waiting)
     problems.install(app)
     app.include_router(health.router)
     for resource in (exports, predictions, explanations, validations, jobs, users, model):
@@ -60,11 +61,11 @@ def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = M
             dependencies=[SIGNED_IN],
             responses=problems.problem_responses(400, 401, 403, 422, 429, 503),
         )
-    app.add_middleware(RequestMetrics, metrics=services.metrics)
     app.add_middleware(
         RequestLimits,
         max_body=lambda path: max_upload if path == _JOBS else max_body,
         stopping=services.stopping.is_set,
     )
+    app.add_middleware(RequestObserver, metrics=services.metrics)
     problems.document(app)
     return app

@@ -29,6 +29,12 @@ async def current_user(request: Request) -> User:
     AuthenticationError
         When nobody knows.
     """
+    user = await _identify(request)
+    request.scope["rayon_user"] = user.name  # for the log
+    return user
+
+
+async def _identify(request: Request) -> User:
     accounts = services(request).accounts
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():

@@ -1,12 +1,12 @@
-"""Counters and times for Prometheus."""
+"""Counters and times for Prometheus, added up over the processes of a service."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from rayon.store.predictions import StoredPrediction
 
@@ -16,16 +16,22 @@ _METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 _CONFIDENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder where processes count together; the Prometheus client reads it when it is imported."""
+
+
 class Metrics:
-    """What one process counts.
+    """What a process counts, by itself or together with others.
 
     Parameters
     ----------
-    waiting
-        Tells how many listings wait or are being answered.
+    shared
+        The folder where several processes count together, as in `SHARED_FOLDER`; ``None`` for one alone.
     """
 
-    def __init__(self, waiting: Callable[[], int]) -> None:
+    def __init__(self, shared: Path | None = None) -> None:
+        self._shared = shared
+        self._waiting: Callable[[], int] = lambda: 0
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "rayon_requests", "Answered requests", ("method", "path", "status"), registry=self._registry
@@ -48,8 +54,16 @@ class Metrics:
         self._rejected = Counter(
             "rayon_images_rejected", "Pictures that could not be used", registry=self._registry
         )
-        gauge = Gauge("rayon_waiting", "Listings that wait or are being answered", registry=self._registry)
-        gauge.set_function(waiting)
+        self._queue = Gauge(
+            "rayon_waiting",
+            "Listings that wait or are being answered",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+
+    def watch(self, waiting: Callable[[], int]) -> None:
+        """Be told by whom to ask how many listings wait."""
+        self._waiting = waiting
 
     def count_rejected_images(self, n: int) -> None:
         """Count pictures that could not be used."""
@@ -58,62 +72,25 @@ class Metrics:
     def count_predictions(self, stored: Iterable[StoredPrediction]) -> None:
         """Count what was answered."""
         for one in stored:
-            if one.code:
-                self._predictions.labels(one.code, one.decision, one.model_version[:12]).inc()
-                self._confidence.observe(one.confidence)
+            self._predictions.labels(one.code, one.decision, one.model_version[:12]).inc()
+            self._confidence.observe(one.confidence)
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count a request by its endpoint, never by the address that was asked for."""
         self._requests.labels(method if method in _METHODS else "other", path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
+        self._queue.set(self._waiting())
 
     def render(self) -> bytes:
         """Write all of it in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        self._queue.set(self._waiting())
+        if self._shared is None:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
 
-class RequestMetrics:
-    """Time every request.
-
-    Parameters
-    ----------
-    app
-        The application.
-    metrics
-        Where to count.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begin, status = time.perf_counter(), 500
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            self._metrics.count_request(
-                scope["method"], _endpoint(scope), status, time.perf_counter() - begin
-            )
-
-
-def _endpoint(scope: Scope) -> str:
-    """The address with the names of its parameters, so that there are as many as there are endpoints."""
-    if "endpoint" not in scope:
-        return "other"
-    path: str = scope["path"]
-    for name, value in scope.get("path_params", {}).items():
-        before, _, after = path.rpartition(f"/{value}")
-        path = f"{before}/{{{name}}}{after}"
-    return path
+def forget_process(shared: Path, pid: int) -> None:
+    """Leave out what a process that has ended said of the present; what it counted stays."""
+    mark_process_dead(pid, str(shared))  # type: ignore[no-untyped-call]

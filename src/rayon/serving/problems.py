@@ -96,7 +96,11 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         hint = "Report it with the request id"
-        return render(500, "Something went wrong on the server.", hint, request_id=_id(request))
+        # This answer leaves outside of everything that puts the id into the others' headers.
+        headers = {"X-Request-ID": _id(request)}
+        return render(
+            500, "Something went wrong on the server.", hint, request_id=_id(request), headers=headers
+        )
 
 
 def document(app: FastAPI) -> None:

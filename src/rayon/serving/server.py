@@ -72,7 +72,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                log_level="warning",
+                log_config=None,
+                access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=ANSWER_SECONDS,
             )

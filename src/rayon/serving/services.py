@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from fastapi import Request
 
@@ -30,6 +29,8 @@ class Services:
         How long a reviewer keeps a listing that they were given.
     stopping
         Set once no new request is to be answered.
+    metrics
+        What the processes of this service count.
     """
 
     database: Database
@@ -40,11 +41,7 @@ class Services:
     deadline: float = 10.0
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)
-
-    @cached_property
-    def metrics(self) -> Metrics:
-        """What this process counts."""
-        return Metrics(lambda: self.predictions.waiting)
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def recorder(self) -> PredictionRecorder:

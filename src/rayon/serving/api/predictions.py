@@ -214,7 +214,6 @@ async def _predict(served: Services, listings: Sequence[Listing], user: User) ->
         raise OverloadedError(
             f"No answer came within {served.deadline:g} s", "Try again in a moment"
         ) from None
-    served.metrics.count_predictions(stored)
     served.metrics.count_rejected_images(
         sum(one.listing.has_image and one.image is None for one in questions)
     )
