@@ -30,7 +30,7 @@ from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
 from rayon.operations.prediction_recorder import PredictionRecorder, Question
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import FolderImageStore
 from rayon.store.schema import upgrade_schema
 
 CLIENTS = (1, 8, 64)
@@ -88,7 +88,7 @@ def _ceiling(home: Path, url: str, listings: Sequence[Listing]) -> float:
     """Listings a second in one thread: classified one at a time, each stored by a transaction of its own."""
     database = Database(url)
     model = ProductClassifier.load(home / "model", threads=1)
-    recorder = PredictionRecorder(model, database, ImageStore(home / "ceiling-images"))
+    recorder = PredictionRecorder(model, database, FolderImageStore(home / "ceiling-images"))
     for listing in listings[:20]:
         recorder.record([Question(listing)], [None])
     begin = time.perf_counter()

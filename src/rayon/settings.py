@@ -21,6 +21,11 @@ class Settings(BaseSettings):
     database: str | None = Field(
         default=None, description="Address of the database; the file rayon.db in RAYON_HOME where unset"
     )
+    images: str | None = Field(
+        default=None,
+        description="Where pictures are kept: a folder, or an fsspec address such as s3://bucket/images; "
+        "the folder images in RAYON_HOME where unset",
+    )
     model: Path | None = Field(default=None, description="The model folder that `rayon serve` serves")
     audit_share: float = Field(
         default=0.01, ge=0, le=1, description="Share of all predictions that is drawn for review at random"
@@ -56,6 +61,6 @@ class Settings(BaseSettings):
         return self.home / "jobs"
 
     @property
-    def images(self) -> Path:
-        """Folder of the pictures that the service keeps."""
-        return self.home / "images"
+    def images_location(self) -> str | Path:
+        """Where the service keeps pictures."""
+        return self.images or self.home / "images"

@@ -17,7 +17,7 @@ from rayon.operations.jobs import PART_ROWS, Jobs, Worker
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.store.accounts import add_user
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import FolderImageStore
 from rayon.store.jobs import lease_job
 from rayon.store.predictions import PredictionFilter, StoredPrediction, list_predictions
 from rayon.store.schema import downgrade_schema, upgrade_schema
@@ -52,7 +52,7 @@ class Dying(PredictionRecorder):
 
 @pytest.fixture
 def place(model: ProductClassifier, database: Database, tmp_path: Path) -> Place:
-    recorder = PredictionRecorder(model, database, ImageStore(tmp_path / "images"))
+    recorder = PredictionRecorder(model, database, FolderImageStore(tmp_path / "images"))
     folder = tmp_path / "jobs"
     workers = [Worker(recorder, database, folder, timedelta(0)) for _ in range(2)]
     return Place(Jobs(database, folder), *workers, database, folder)
@@ -105,7 +105,7 @@ def test_whoever_takes_over_goes_on_where_the_last_part_ended(place: Place, mode
     n = 3 * PART_ROWS + 5
     job = place.jobs.submit("shop.jsonl", listings(n), None, None)
 
-    images = ImageStore(place.folder.parent / "images")
+    images = FolderImageStore(place.folder.parent / "images")
     dying = Worker(Dying(model, place.database, images), place.database, place.folder, timedelta(0))
     with pytest.raises(KilledError):
         dying.work()

@@ -16,7 +16,7 @@ from rayon.learning.model import ProductClassifier
 from rayon.operations.prediction_recorder import PredictionRecorder, Question, warm_up
 from rayon.operations.prediction_service import MAX_WAITING, PredictionService
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import FolderImageStore
 from rayon.store.predictions import PredictionFilter, StoredPrediction, list_predictions
 from rayon.store.schema import downgrade_schema, upgrade_schema
 
@@ -27,7 +27,7 @@ POOL = Question(Listing("Piscine ronde 3 m avec pompe"))
 def serving(
     model: ProductClassifier, database: Database, folder: Path, max_waiting: int = MAX_WAITING, **options: Any
 ) -> Iterator[PredictionService]:
-    images = ImageStore(folder / "images")
+    images = FolderImageStore(folder / "images")
     service = PredictionService(PredictionRecorder(model, database, images, **options), max_waiting)
     try:
         yield service
@@ -114,7 +114,7 @@ def test_without_a_table_there_is_an_error_and_then_it_goes_on(
 def test_closing_answers_what_was_asked_and_refuses_the_rest(
     model: ProductClassifier, database: Database, tmp_path: Path
 ) -> None:
-    service = PredictionService(PredictionRecorder(model, database, ImageStore(tmp_path)))
+    service = PredictionService(PredictionRecorder(model, database, FolderImageStore(tmp_path)))
     answers = [service.submit([POOL], None) for _ in range(100)]
     service.close()
     service.close()

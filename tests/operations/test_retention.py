@@ -13,7 +13,7 @@ from rayon.learning.model import ProductClassifier
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.retention import Pruned, prune
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import FolderImageStore
 from rayon.store.predictions import add_validation
 from rayon.store.tables import jobs, predictions, validations
 
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 def test_what_is_old_goes_with_all_that_hangs_on_it(
     model: ProductClassifier, database: Database, tmp_path: Path, picture: bytes
 ) -> None:
-    images = ImageStore(tmp_path / "images")
+    images = FolderImageStore(tmp_path / "images")
     recorder = PredictionRecorder(model, database, images)
     other = picture + b"\0"  # the same pixels: the same picture once it is kept
     listings = [Listing("old", image=picture), Listing("old"), Listing("new", image=other), Listing("new")]
@@ -68,7 +68,7 @@ def test_what_is_old_goes_with_all_that_hangs_on_it(
 
 
 def test_a_picture_that_just_came_again_stays(tmp_path: Path) -> None:
-    images = ImageStore(tmp_path)
+    images = FolderImageStore(tmp_path)
     digest = images.put(b"picture")
     moment = datetime.now(UTC) - DAY
     os.utime(next(tmp_path.rglob("*.jpg")), ((moment - DAY).timestamp(),) * 2)

@@ -24,7 +24,7 @@ from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
 from rayon.store.accounts import add_user
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import FolderImageStore
 
 PASSWORD = "correct horse battery"
 MAX_BODY = 3_000_000
@@ -37,7 +37,7 @@ def _hashed() -> str:
 
 @pytest.fixture
 def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iterator[Services]:
-    accounts, images = Accounts(database), ImageStore(tmp_path / "images")
+    accounts, images = Accounts(database), FolderImageStore(tmp_path / "images")
     with database.write() as connection:
         for role in Role:
             add_user(connection, role.value, role, _hashed(), datetime.now(UTC))

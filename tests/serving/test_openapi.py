@@ -19,7 +19,7 @@ from rayon.serving.app import create_app
 from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import FolderImageStore
 
 OWN = r"/keys/|/users/\{name\}"
 """Apart from the rest: who revokes the key or deletes the user of all requests has tested nothing more."""
@@ -47,7 +47,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 
 @pytest.fixture
 def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Address and key of a service that never slows sign-ins: wrong credentials are tried by the hundred."""
-    accounts, images = Accounts(database, free_attempts=10**9), ImageStore(tmp_path / "images")
+    accounts, images = Accounts(database, free_attempts=10**9), FolderImageStore(tmp_path / "images")
     accounts.create("admin", PASSWORD, "admin", "test")
     _, secret = accounts.create_key("admin", "test", "test")
     predictions = PredictionService(PredictionRecorder(model, database, images), max_waiting=10**6)

@@ -13,7 +13,7 @@ from rayon.cli.options import Json
 from rayon.operations.retention import prune as erase
 from rayon.settings import Settings
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import open_images
 from rayon.store.schema import SchemaStatus, schema_status, upgrade_schema
 
 db = typer.Typer(no_args_is_help=True, help="The database of the service.")
@@ -60,7 +60,7 @@ def prune(
     database = Database(settings.database_url)
     upgrade_schema(database)
     before = datetime.now(UTC) - timedelta(days=older_than)
-    done = erase(database, ImageStore(settings.images), before)
+    done = erase(database, open_images(settings.images_location), before)
     if as_json:
         print_json(asdict(done))
         return

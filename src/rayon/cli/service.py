@@ -20,7 +20,7 @@ from rayon.serving.server import Server
 from rayon.serving.services import Services
 from rayon.settings import Settings
 from rayon.store.database import Database
-from rayon.store.images import ImageStore
+from rayon.store.images import open_images
 from rayon.store.schema import upgrade_schema
 
 
@@ -82,7 +82,7 @@ def serve_process(
     """
     model = load_model(settings, folder)
     with open_database(settings) as database:
-        images = ImageStore(settings.images)
+        images = open_images(settings.images_location)
         recorder = PredictionRecorder(
             model,
             database,

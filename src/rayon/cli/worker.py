@@ -15,7 +15,7 @@ from rayon.cli.service import load_model, model_folder, open_database
 from rayon.operations.jobs import Worker
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.settings import Settings
-from rayon.store.images import ImageStore
+from rayon.store.images import open_images
 
 
 def worker(
@@ -36,7 +36,7 @@ def worker(
     say(f"Loading {folder}")
     loaded = load_model(settings, folder)
     with open_database(settings) as database:
-        images = ImageStore(settings.images)
+        images = open_images(settings.images_location)
         recorder = PredictionRecorder(loaded, database, images, audit_share=settings.audit_share)
         running = Worker(recorder, database, settings.jobs)
 

@@ -8,14 +8,73 @@ import re
 import secrets
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from rayon.errors import NotFoundError, StoreUnavailableError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_ERASED = "It may have been erased"
 
 
-class ImageStore:
-    """A folder of pictures, each in a file named by its content.
+class ImageStore(Protocol):
+    """Where pictures are kept, each under its content; `open_images` gives one."""
+
+    def put(self, data: bytes) -> str:
+        """Keep a picture, durably, and give its SHA-256; the same bytes are kept once.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When it cannot be written; nothing is left behind.
+        """
+
+    def get(self, digest: str) -> bytes:
+        """Give the bytes back.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such picture.
+        StoreUnavailableError
+            When the place cannot be reached.
+        """
+
+    def remove(self, digest: str, untouched_since: datetime) -> bool:
+        """Remove a picture, unless somebody has put it since a moment; whether it was removed."""
+
+
+def open_images(location: str | Path) -> ImageStore:
+    """Open the place of pictures: a folder, or what an fsspec address names, such as ``s3://bucket/images``.
+
+    Raises
+    ------
+    MissingExtraError
+        When the address needs a package that is not installed.
+    StoreError
+        When it cannot be understood.
+    """
+    if isinstance(location, str) and "://" in location:
+        from rayon.store.remote_images import RemoteImageStore  # an extra: imported only when used
+
+        return RemoteImageStore(location)
+    return FolderImageStore(Path(location))
+
+
+def image_name(digest: str) -> str:
+    """Where a picture lies in its place; folders of the first two digits keep each small.
+
+    Raises
+    ------
+    NotFoundError
+        When this is no SHA-256.
+    """
+    if not _DIGEST.fullmatch(digest):
+        raise NotFoundError(f"There is no picture {digest[:80]!r}", _ERASED)
+    return f"{digest[:2]}/{digest}.jpg"
+
+
+class FolderImageStore:
+    """A folder of pictures.
 
     Parameters
     ----------
@@ -27,15 +86,9 @@ class ImageStore:
         self.folder = folder
 
     def put(self, data: bytes) -> str:
-        """Keep a picture, durably, and give its SHA-256; the same bytes are kept once.
-
-        Raises
-        ------
-        StoreUnavailableError
-            When it cannot be written; nothing is left behind.
-        """
+        """See `ImageStore`."""
         digest = hashlib.sha256(data).hexdigest()
-        path = self._path(digest)
+        path = self.folder / image_name(digest)
         if path.is_file():
             path.touch()  # it is used again, so that `remove` leaves it alone
             return digest
@@ -58,30 +111,19 @@ class ImageStore:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """Give the bytes back.
-
-        Raises
-        ------
-        NotFoundError
-            When there is no such picture.
-        """
+        """See `ImageStore`."""
         try:
-            if _DIGEST.fullmatch(digest):
-                return self._path(digest).read_bytes()
+            return (self.folder / image_name(digest)).read_bytes()
         except FileNotFoundError:
-            pass
-        raise NotFoundError(f"There is no picture {digest[:80]!r}", "It may have been erased")
+            raise NotFoundError(f"There is no picture {digest[:80]!r}", _ERASED) from None
 
     def remove(self, digest: str, untouched_since: datetime) -> bool:
-        """Remove a picture, unless somebody has put it since a moment; whether it was removed."""
-        path = self._path(digest)
+        """See `ImageStore`."""
+        path = self.folder / image_name(digest)
         try:
-            if not _DIGEST.fullmatch(digest) or path.stat().st_mtime >= untouched_since.timestamp():
+            if path.stat().st_mtime >= untouched_since.timestamp():
                 return False
             path.unlink()
         except FileNotFoundError:
             return False
         return True
-
-    def _path(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest}.jpg"
