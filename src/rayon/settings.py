@@ -61,6 +61,11 @@ class Settings(BaseSettings):
         return self.home / "jobs"
 
     @property
+    def models(self) -> Path:
+        """Folder of the model versions that Rayon keeps."""
+        return self.home / "models"
+
+    @property
     def images_location(self) -> str | Path:
         """Where the service keeps pictures."""
         return self.images or self.home / "images"

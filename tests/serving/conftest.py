@@ -47,7 +47,7 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     )
     predictions = PredictionService(recorder)
     jobs = Jobs(database, tmp_path / "jobs")
-    yield Services(database, images, accounts, predictions, jobs, metrics=metrics)
+    yield Services(database, images, accounts, predictions, jobs, tmp_path / "exports", metrics=metrics)
     predictions.close()
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rayon.cli.console import NEEDS_ATTENTION, out, print_json
 from rayon.cli.options import Json
+from rayon.cli.service import known_models
+from rayon.operations.accounts import COMMAND_LINE as ACTOR
+from rayon.operations.retention import Forgotten
+from rayon.operations.retention import forget as erase_traces
 from rayon.operations.retention import prune as erase
 from rayon.settings import Settings
 from rayon.store.database import Database
@@ -69,6 +74,57 @@ def prune(
         f"from before {before:%Y-%m-%d}.",
         markup=False,
     )
+
+
+@db.command()
+def forget(
+    productid: Annotated[
+        str | None, typer.Option(metavar="ID", help="Forget a product, by the id that came with it.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Forget what a user asked; before deleting them.")
+    ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option("--model", metavar="MODEL_DIR", help="A model to look into as well; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Erase all that is kept of a product, or of what a user asked; name the models that learned from it.
+
+    The service may run meanwhile. Backups that were made before still hold what is erased. Exits with 3 where
+    something is left to do.
+
+    Example: rayon db forget --productid 3804725264
+    """
+    settings = Settings()
+    database = Database(settings.database_url)
+    upgrade_schema(database)
+    images = open_images(settings.images_location)
+    models = known_models(settings, model or [])
+    done = erase_traces(database, images, settings.home, models, productid=productid, user=user, actor=ACTOR)
+    if as_json:
+        print_json({**asdict(done), "models": [str(folder) for folder in done.models]})
+    else:
+        _show_forgotten(done, len(models))
+    if done.open_jobs or done.models:
+        raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _show_forgotten(done: Forgotten, looked_into: int) -> None:
+    lines = [
+        f"Erased {done.predictions:,} predictions, {done.images:,} pictures, {done.jobs:,} jobs and "
+        f"{done.exports:,} exported files."
+    ]
+    if done.open_jobs:
+        lines.append(
+            f"{done.open_jobs:,} jobs have not ended, and their files may hold more; run this again after."
+        )
+    lines += [f"{folder} was trained on it; train again without it." for folder in done.models]
+    if not done.models:
+        lines.append(f"None of the {looked_into:,} models that were looked into was trained on it.")
+    lines.append("Backups made before still hold it.")
+    out.print("\n".join(lines), markup=False)
 
 
 def _show(database: Database, found: SchemaStatus, as_json: bool) -> None:

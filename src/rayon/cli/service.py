@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,13 @@ def model_folder(settings: Settings, given: Path | None) -> Path:
     if folder is None:
         raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
     return folder
+
+
+def known_models(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
+    """Find the model folders that this installation knows: those that are named, and those in its home."""
+    named = [*given, *([settings.model] if settings.model else [])]
+    kept = sorted(path.parent for path in settings.models.glob("*/model.json"))
+    return list({folder.resolve(): folder for folder in [*named, *kept]}.values())
 
 
 @contextmanager
@@ -96,6 +103,7 @@ def serve_process(
             accounts=Accounts(database),
             predictions=PredictionService(recorder, settings.max_waiting),
             jobs=Jobs(database, settings.jobs),
+            exports=settings.home / "exports",
             deadline=settings.deadline,
             metrics=metrics,
         )

@@ -12,14 +12,13 @@ from rich.table import Table
 from rayon.cli.console import out, print_json, say
 from rayon.cli.options import Json
 from rayon.errors import RayonError
+from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.accounts import Accounts, Role
 from rayon.operations.passwords import new_password
 from rayon.settings import Settings
 from rayon.store.accounts import ApiKey, User
 from rayon.store.database import Database
 from rayon.store.schema import upgrade_schema
-
-ACTOR = "command line"
 
 users = typer.Typer(no_args_is_help=True, help="Who may ask the service.")
 keys = typer.Typer(no_args_is_help=True, help="API keys, for programs.")

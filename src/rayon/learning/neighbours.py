@@ -8,7 +8,7 @@ cosines up to a small noise, which is enough to find what looks alike, at a byte
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -71,7 +71,7 @@ class NeighbourIndex:
             "codes": _pack(codes),
             "titles": _pack([listing.designation[:_TITLE_LENGTH] for listing in listings]),
             "productids": _pack([listing.productid for listing in listings]),
-            "seen": np.unique(np.array([_identity(listing) for listing in listings], dtype=np.uint64)),
+            "seen": np.unique(np.array([identity(listing) for listing in listings], dtype=np.uint64)),
         }
         for name, part in encoded.items():
             weights = _column_weights(part.features)
@@ -95,7 +95,14 @@ class NeighbourIndex:
 
     def was_seen(self, listing: Listing) -> bool:
         """Whether a listing with this very text (or, without text, this picture's name) taught the model."""
-        return _identity(listing) in self._seen
+        return identity(listing) in self._seen
+
+    def remembers(self, productids: Collection[str], identities: Collection[int]) -> bool:
+        """Whether a listing of one of these product ids or `identity` numbers taught the model."""
+        if not self._seen.isdisjoint(identities):
+            return True
+        wanted = _pack(sorted(productids)) if productids else np.array([], dtype=np.bytes_)
+        return bool(np.isin(self._arrays["productids"], wanted).any())
 
     def nearest(self, features: Mapping[str, Features], n: int = 5) -> list[Neighbour]:
         """The most similar training listings of one listing.
@@ -128,7 +135,8 @@ class NeighbourIndex:
         ]
 
 
-def _identity(listing: Listing) -> int:
+def identity(listing: Listing) -> int:
+    """A number by which a listing is known again: of its text, or without text of its picture's name."""
     picture = b""
     if not listing.has_text and listing.image is not None:
         picture = listing.image if isinstance(listing.image, bytes) else listing.image.name.encode()

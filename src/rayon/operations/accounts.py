@@ -27,6 +27,8 @@ FREE_ATTEMPTS = 5
 ONESELF = "me"
 """No user may have this name: it stands for whoever asks."""
 
+COMMAND_LINE = "command line"
+"""Who did what was done without signing in; no user's name has a space in it."""
 
 LONGEST_WAIT = timedelta(minutes=15)
 _REMEMBERED = timedelta(hours=1)

@@ -125,6 +125,7 @@ class Jobs:
         with self._database.write() as connection:
             if not store.cancel_job(connection, job_id, datetime.now(UTC)):
                 raise ConflictError(f"The job {job_id!r} has ended", "There is nothing to cancel")
+        remove_folder(self.folder / job_id)  # a worker that has the job notices at its next step
 
     def list(self, user_id: str | None, before: str | None, limit: int) -> list[Job]:
         """Newest jobs first, of one user or of all."""

@@ -1,16 +1,29 @@
-"""Erasing what is older than it may be kept."""
+"""Erasing what is older than it may be kept, and what somebody asked to have forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from rayon.store import jobs, predictions
+from rayon.data.listings import Listing
+from rayon.errors import NotFoundError, RayonError
+from rayon.learning.model_files import ModelReader
+from rayon.learning.neighbours import NeighbourIndex, identity
+from rayon.operations.archives import remove_folder
+from rayon.store import accounts, audit, jobs, predictions
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
+from rayon.store.predictions import PredictionFilter, StoredPrediction
 
 _AT_ONCE = 1000
+_GRACE = timedelta(seconds=60)
+"""A picture may have been put this long before the prediction that has it is stored."""
+
+Progress = Callable[[int], None]
+"""Told how many predictions are erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +35,33 @@ class Pruned:
     jobs: int
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How much was erased, and where more may be.
+
+    Parameters
+    ----------
+    predictions, images, jobs, exports
+        What was erased.
+    open_jobs
+        Jobs that have not ended, whose files may hold what was to be forgotten.
+    models
+        Model folders that were trained on it, and still hold traces of it.
+    """
+
+    predictions: int
+    images: int
+    jobs: int
+    exports: int
+    open_jobs: int
+    models: tuple[Path, ...]
+
+
 def prune(
     database: Database,
     images: ImageStore,
     before: datetime,
-    progress: Callable[[int], None] = lambda done: None,  # noqa: ARG005
+    progress: Progress = lambda done: None,  # noqa: ARG005
 ) -> Pruned:
     """Erase predictions made before a moment, with what people said of them, and ended jobs.
 
@@ -43,17 +78,168 @@ def prune(
         Told how many predictions are erased.
     """
     erased, pictures = 0, 0
-    while True:
-        with database.write() as connection:
-            found = predictions.delete_before(connection, before, _AT_ONCE)
-        if not found:
-            break
-        erased += len(found)
-        digests = {digest for digest in found if digest}
-        with database.read() as connection:
-            digests -= predictions.images_in_use(connection, digests)
-        pictures += sum(images.remove(digest, untouched_since=before) for digest in digests)
+    for page in _erase(database, PredictionFilter(until=before)):
+        unused = _unused(database, page)
+        pictures += sum(images.remove(digest, untouched_since=before) for digest in unused)
+        erased += len(page)
         progress(erased)
     with database.write() as connection:
         ended = jobs.delete_ended_before(connection, before)
+    database.settle()
     return Pruned(erased, pictures, ended)
+
+
+def forget(
+    database: Database,
+    images: ImageStore,
+    home: Path,
+    models: Sequence[Path],
+    *,
+    productid: str | None = None,
+    user: str | None = None,
+    actor: str,
+    progress: Progress = lambda done: None,  # noqa: ARG005
+    grace: timedelta = _GRACE,
+) -> Forgotten:
+    """Erase all that is kept of a product, or of what a user asked.
+
+    Of a user, their predictions and jobs go; what they said of others' predictions stays, without their name.
+    It may run while the service does. Where a picture came only a moment ago, it waits until nobody can be
+    about to use it.
+
+    Parameters
+    ----------
+    database, images, home
+        Where everything is; jobs and exports are below ``home``.
+    models
+        Folders of models that may have been trained on it.
+    productid, user
+        What to forget: a product by its id, or what a user asked, by their name. One of the two.
+    actor
+        Who does it, for the audit log.
+    progress
+        Told how many predictions are erased.
+    grace
+        How long a picture may wait for its prediction.
+
+    Raises
+    ------
+    RayonError
+        When not one of the two is given.
+    NotFoundError
+        When there is no user of this name.
+    """
+    if bool(productid) == bool(user):
+        raise RayonError("It is not said what to forget", "Name either a product or a user")
+    user_id = _disown(database, user) if user is not None else None
+    ended = _forget_jobs(database, home / "jobs", user_id) if user_id is not None else 0
+    erased, traces = 0, Traces()
+    unused: set[str] = set()
+    traces.add_product(productid)
+    for page in _erase(database, PredictionFilter(productid=productid, user_id=user_id)):
+        unused |= _unused(database, page)
+        traces.add(page)
+        erased += len(page)
+        progress(erased)
+    exports = _remove_exports(home / "exports")
+    pictures = _remove_images(images, unused, grace)
+    with database.write() as connection:
+        open_jobs = jobs.count_open(connection)
+        counts = {"predictions": erased, "images": pictures, "jobs": ended}
+        what = "product" if user is None else "user"
+        audit.record(connection, actor, "data.forget", what, datetime.now(UTC), counts)
+    database.settle()
+    taught = tuple(folder for folder in models if traces.in_model(folder))
+    return Forgotten(erased, pictures, ended, exports, open_jobs, taught)
+
+
+class Traces:
+    """What to know erased listings by in the models that learned from them."""
+
+    def __init__(self) -> None:
+        self._products: set[str] = set()
+        self._identities: set[int] = set()
+
+    def add_product(self, productid: str | None) -> None:
+        """Look for a product by its id."""
+        if productid:
+            self._products.add(productid)
+
+    def add(self, page: Sequence[StoredPrediction]) -> None:
+        """Look for these listings, by their ids and by their texts."""
+        for one in page:
+            self.add_product(one.productid)
+            if one.designation or one.description:
+                self._identities.add(identity(Listing(one.designation, one.description)))
+
+    def in_model(self, folder: Path) -> bool:
+        """Whether a model was trained on one of them."""
+        index = NeighbourIndex.from_arrays(ModelReader(folder).read_arrays("neighbours.npz"))
+        return index.remembers(self._products, self._identities)
+
+
+def _erase(database: Database, wanted: PredictionFilter) -> Iterator[list[StoredPrediction]]:
+    while True:
+        with database.write() as connection:
+            page = predictions.delete_oldest(connection, wanted, _AT_ONCE)
+        if not page:
+            return
+        yield page
+
+
+def _unused(database: Database, page: Sequence[StoredPrediction]) -> set[str]:
+    digests = {one.image for one in page if one.image}
+    with database.read() as connection:
+        return digests - predictions.images_in_use(connection, digests)
+
+
+def _disown(database: Database, name: str) -> str:
+    """Take a user's name from what they said and hold, and give their id."""
+    with database.write() as connection:
+        user = accounts.find_user(connection, name=name)
+        if user is None:
+            raise NotFoundError(
+                f"There is no user named {name!r}", "Forget what users asked before you delete them"
+            )
+        predictions.disown(connection, user.id)
+        accounts.clear_failures(connection, name=name)
+    return user.id
+
+
+def _forget_jobs(database: Database, folder: Path, user_id: str) -> int:
+    with database.write() as connection:
+        ended = jobs.delete_of_user(connection, user_id)
+    for job_id in ended:
+        remove_folder(folder / job_id)
+    return len(ended)
+
+
+def _remove_exports(folder: Path) -> int:
+    """Remove files that were made to be downloaded and are still there: their server was killed."""
+    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
+def _remove_images(images: ImageStore, digests: set[str], grace: timedelta) -> int:
+    removed = 0
+    left = set(digests)
+    while True:
+        for digest in sorted(left):
+            if images.remove(digest, untouched_since=datetime.now(UTC) - grace):
+                removed += 1
+                left.discard(digest)
+            elif not _is_there(images, digest):
+                left.discard(digest)
+        if not left:
+            return removed
+        time.sleep(1)
+
+
+def _is_there(images: ImageStore, digest: str) -> bool:
+    try:
+        images.get(digest)
+    except NotFoundError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from rayon.operations.export import ExportFormat, export_predictions
-from rayon.store.database import Database
+from rayon.serving.services import Services
 from rayon.store.predictions import PredictionFilter
 
 MEDIA_TYPES = {
@@ -19,12 +19,13 @@ MEDIA_TYPES = {
 }
 
 
-def download(database: Database, wanted: PredictionFilter, form: ExportFormat, name: str) -> FileResponse:
+def download(services: Services, wanted: PredictionFilter, form: ExportFormat, name: str) -> FileResponse:
     """Export what the filter lets through, under a name without its suffix."""
-    with tempfile.NamedTemporaryFile(suffix=f".{form}", delete=False) as file:
+    services.exports.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=services.exports, suffix=f".{form}", delete=False) as file:
         path = Path(file.name)
     try:
-        export_predictions(database, wanted, path, form)
+        export_predictions(services.database, wanted, path, form)
     except BaseException:
         path.unlink()
         raise

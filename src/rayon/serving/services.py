@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi import Request
 
@@ -23,6 +24,8 @@ class Services:
 
     Parameters
     ----------
+    exports
+        Folder of files that are made to be downloaded; empty but while they are.
     deadline
         Seconds within which a prediction is answered, or refused.
     lease_seconds
@@ -38,6 +41,7 @@ class Services:
     accounts: Accounts
     predictions: PredictionService
     jobs: Jobs
+    exports: Path
     deadline: float = 10.0
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -82,6 +82,13 @@ class Database:
         with self._transaction(writes=True) as connection:
             yield connection
 
+    def settle(self) -> None:
+        """Leave no copy of what was deleted in the log of a SQLite file, unless somebody still reads it."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -161,6 +168,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # an answered prediction outlives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     cursor.close()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from rayon.store.tables import job_failures, jobs
 
@@ -182,6 +182,19 @@ def job_errors(connection: Connection, job_id: str, after: int, limit: int) -> l
         .limit(limit)
     )
     return [(row, error) for row, error in connection.execute(query)]
+
+
+def count_open(connection: Connection) -> int:
+    """How many jobs have not ended."""
+    query = select(func.count()).where(jobs.c.state.in_(("waiting", "running")))
+    return connection.execute(query).scalar_one()
+
+
+def delete_of_user(connection: Connection, user_id: str) -> list[str]:
+    """Delete all jobs of a user, and give their ids; whoever works on one notices at the next step."""
+    found = list(connection.execute(select(jobs.c.id).where(jobs.c.user_id == user_id)).scalars())
+    connection.execute(delete(jobs).where(jobs.c.user_id == user_id))
+    return found
 
 
 def delete_ended_before(connection: Connection, before: datetime) -> int:

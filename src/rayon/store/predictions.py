@@ -201,17 +201,19 @@ def lease_next(
     return find_prediction(connection, row.id)
 
 
-def delete_before(connection: Connection, before: datetime, limit: int) -> list[str | None]:
-    """Delete the oldest predictions from before a moment, and give the digests of their pictures."""
-    query = (
-        select(predictions.c.id, predictions.c.image)
-        .where(predictions.c.created_at < before)
-        .order_by(predictions.c.created_at)
-        .limit(limit)
-    )
-    found = connection.execute(query).all()
-    connection.execute(delete(predictions).where(predictions.c.id.in_([row.id for row in found])))
-    return [row.image for row in found]
+def delete_oldest(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
+    """Delete the oldest predictions that the filter lets through, and give them a last time."""
+    query = _filtered(select(*_COLUMNS), wanted).order_by(predictions.c.created_at).limit(limit)
+    found = [StoredPrediction(*row) for row in connection.execute(query)]
+    connection.execute(delete(predictions).where(predictions.c.id.in_([one.id for one in found])))
+    return found
+
+
+def disown(connection: Connection, user_id: str) -> None:
+    """Take a user's name from what they said of predictions, and from those that they hold for review."""
+    connection.execute(update(validations).where(validations.c.user_id == user_id).values(user_id=None))
+    held = update(predictions).where(predictions.c.leased_by == user_id)
+    connection.execute(held.values(leased_by=None, leased_until=None))
 
 
 def images_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:

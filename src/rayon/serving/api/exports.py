@@ -29,4 +29,4 @@ def export(
 ) -> FileResponse:
     """Download predictions, newest first; clients their own, reviewers and administrators all."""
     wanted = filters.to_filter(user, None)
-    return download(services(request).database, wanted, form, "predictions")
+    return download(services(request), wanted, form, "predictions")

@@ -95,7 +95,7 @@ def results(
     if job.finished_at is None:
         raise ConflictError(f"The job {job.id!r} has not ended", "Ask again when its state is done")
     name = f"{Path(job.file).stem}-codes"
-    return download(served.database, PredictionFilter(job_id=job.id), form, name)
+    return download(served, PredictionFilter(job_id=job.id), form, name)
 
 
 def _visible(served: Services, job_id: str, user: User) -> Job:
