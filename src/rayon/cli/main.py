@@ -17,8 +17,18 @@ from rayon.__main__ import INTERRUPTED
 from rayon.cli.console import NOT_DONE, print_json, say, say_error
 from rayon.errors import RayonError
 
-_COMMANDS = ("sample", "inspect", "train", "evaluate", "classify", "explain", "demo", "serve", "worker")
+_COMMANDS = {
+    **{
+        name: f"rayon.cli.{name}"
+        for name in ("sample", "inspect", "train", "evaluate", "classify", "explain", "demo")
+    },
+    "serve": "rayon.cli.serve",
+    "worker": "rayon.cli.worker",
+    "backup": "rayon.cli.backup",
+    "restore": "rayon.cli.backup",
+}
 _GROUPS = {"users": "rayon.cli.users", "keys": "rayon.cli.users", "db": "rayon.cli.database"}
+"""Command to its module."""
 
 
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -41,7 +51,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         if name in _GROUPS:
             app.add_typer(getattr(import_module(_GROUPS[name]), name), name=name)
         else:
-            app.command()(getattr(import_module(f"rayon.cli.{name}"), name))
+            app.command()(getattr(import_module(_COMMANDS[name]), name))
     return app
 
 

@@ -144,7 +144,7 @@ def forget(
     exports = _remove_exports(home / "exports")
     pictures = _remove_images(images, unused, grace)
     with database.write() as connection:
-        open_jobs = jobs.count_open(connection)
+        open_jobs = len(jobs.open_jobs(connection))
         counts = {"predictions": erased, "images": pictures, "jobs": ended}
         what = "product" if user is None else "user"
         audit.record(connection, actor, "data.forget", what, datetime.now(UTC), counts)

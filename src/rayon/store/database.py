@@ -67,7 +67,21 @@ class Database:
         StoreUnavailableError
             When the database cannot be reached.
         """
-        with self._transaction(writes=False) as connection:
+        with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give one consistent view of the data for as long as it takes, whatever others store meanwhile.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When the database cannot be reached.
+        """
+        # SQLite's readers have such a view anyway.
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._transaction(**options) as connection:
             yield connection
 
     @contextmanager
@@ -79,7 +93,7 @@ class Database:
         StoreUnavailableError
             When the database cannot be reached, is full, or is kept busy by others for too long.
         """
-        with self._transaction(writes=True) as connection:
+        with self._transaction(**{_WRITES: True}) as connection:
             yield connection
 
     def settle(self) -> None:
@@ -94,9 +108,9 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+    def _transaction(self, **options: Any) -> Iterator[Connection]:
         try:
-            connection = self.engine.connect().execution_options(**{_WRITES: writes})
+            connection = self.engine.connect().execution_options(**options)
             with connection, connection.begin():
                 yield connection
         except IntegrityError:
@@ -187,7 +201,7 @@ def _use_write_ahead_log(cursor: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later would fail where another wrote in between.
-    writes = connection.get_execution_options().get(_WRITES, True)
+    writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

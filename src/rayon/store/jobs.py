@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from rayon.store.tables import job_failures, jobs
 
@@ -184,10 +184,11 @@ def job_errors(connection: Connection, job_id: str, after: int, limit: int) -> l
     return [(row, error) for row, error in connection.execute(query)]
 
 
-def count_open(connection: Connection) -> int:
-    """How many jobs have not ended."""
-    query = select(func.count()).where(jobs.c.state.in_(("waiting", "running")))
-    return connection.execute(query).scalar_one()
+def open_jobs(connection: Connection) -> list[str]:
+    """Ids of the jobs that have not ended."""
+    return list(
+        connection.execute(select(jobs.c.id).where(jobs.c.state.in_(("waiting", "running")))).scalars()
+    )
 
 
 def delete_of_user(connection: Connection, user_id: str) -> list[str]:

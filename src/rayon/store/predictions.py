@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -199,6 +199,12 @@ def lease_next(
         update(predictions).where(predictions.c.id == row.id).values(leased_by=user_id, leased_until=until)
     )
     return find_prediction(connection, row.id)
+
+
+def all_images(connection: Connection) -> Iterator[str]:
+    """All pictures that predictions have, by their SHA-256."""
+    query = select(predictions.c.image).where(predictions.c.image.is_not(None)).distinct()
+    yield from connection.execute(query.execution_options(yield_per=1000)).scalars()
 
 
 def delete_oldest(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
