@@ -94,14 +94,14 @@ def _let_time_pass(database: Database, by: timedelta) -> None:
 def test_the_last_administrator_stays(accounts: Accounts, change: str) -> None:
     def remove(name: str) -> None:
         if change == "role":
-            accounts.set_role(name, "client", "test")
+            accounts.change(name, "test", role="client")
         elif change == "disable":
-            accounts.set_disabled(name, True, "test")
+            accounts.change(name, "test", disabled=True)
         else:
             accounts.delete(name, "test")
 
     accounts.create("off", PASSWORD, "admin", "test")
-    accounts.set_disabled("off", True, "test")
+    accounts.change("off", "test", disabled=True)
     with pytest.raises(ConflictError, match="'root' is the last administrator"):
         remove("root")
     accounts.create("ann", PASSWORD, "admin", "test")
@@ -117,7 +117,7 @@ def test_two_administrators_cannot_remove_each_other_at_once(accounts: Accounts)
     def demote(name: str) -> None:
         ready.wait()
         with suppress(RayonError):
-            accounts.set_role(name, "client", "test")
+            accounts.change(name, "test", role="client")
 
     threads = [threading.Thread(target=demote, args=(name,)) for name in ("root", "ann")]
     for thread in threads:
@@ -130,12 +130,12 @@ def test_two_administrators_cannot_remove_each_other_at_once(accounts: Accounts)
 def test_a_disabled_user_is_locked_out_by_password_and_key(accounts: Accounts) -> None:
     accounts.create("ann", PASSWORD, "client", "test")
     _, secret = accounts.create_key("ann", "import", "test")
-    accounts.set_disabled("ann", True, "test")
+    accounts.change("ann", "test", disabled=True)
     with pytest.raises(AuthenticationError):
         accounts.sign_in("ann", PASSWORD, HOME)
     with pytest.raises(AuthenticationError, match="This API key is not valid"):
         accounts.holder_of(secret)
-    accounts.set_disabled("ann", False, "test")
+    accounts.change("ann", "test", disabled=False)
     assert accounts.holder_of(secret).name == "ann"
 
 
@@ -159,7 +159,7 @@ def test_keys_are_hashed_shown_once_used_and_revoked(accounts: Accounts, databas
 
 
 def test_a_new_password_holds_at_once(accounts: Accounts) -> None:
-    accounts.set_password("root", "another good password", "test")
+    accounts.change("root", "test", password="another good password")
     with pytest.raises(AuthenticationError):
         accounts.sign_in("root", PASSWORD, HOME)
     assert accounts.sign_in("root", "another good password", HOME).name == "root"
@@ -187,12 +187,12 @@ def test_what_is_not_acceptable_is_refused(
 
 def test_who_did_what_is_written_down_and_no_secret_with_it(accounts: Accounts, database: Database) -> None:
     accounts.create("ann", PASSWORD, "client", "root")
-    accounts.set_role("ann", "reviewer", "root")
+    accounts.change("ann", "root", role="reviewer")
     _, secret = accounts.create_key("ann", "import", "ann")
-    accounts.set_password("ann", PASSWORD + "!", "ann")
+    accounts.change("ann", "ann", password=PASSWORD + "!")
     accounts.delete("ann", "root")
     with pytest.raises(NotFoundError, match="There is no user named 'ann'"):
-        accounts.set_role("ann", "client", "root")
+        accounts.change("ann", "root", role="client")
     with database.read() as connection:
         log = entries(connection)
         stored = connection.execute(select(users.c.password_hash)).scalars().all()

@@ -137,7 +137,7 @@ def test_everything_comes_back_in_either_kind_of_database(
     found = rows(database)
     assert len(found["predictions"]) == 3 + 101
     assert all(images.get(row[9]) for row in found["predictions"] if row[9])  # type: ignore[arg-type]
-    Accounts(database).set_password("ann", "another horse", "test")
+    Accounts(database).change("ann", "test", password="another horse")
     with database.write() as connection:
         add_validation(
             connection, str(found["predictions"][1][0]), None, "right", None, "", datetime.now(UTC)

@@ -44,6 +44,7 @@ TABLE = {
     ("GET", "/api/v1/keys"): CLIENT,
     ("POST", "/api/v1/keys"): CLIENT,
     ("DELETE", "/api/v1/keys/{key_id}"): CLIENT,
+    ("GET", "/api/v1/audit"): ADMIN,
     ("GET", "/api/v1/taxonomy"): CLIENT,
     ("GET", "/api/v1/model"): CLIENT,
 }

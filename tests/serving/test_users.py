@@ -79,3 +79,33 @@ def test_keys_belong_to_somebody(client: httpx.Client, reviewer: httpx.Client, a
 def test_what_is_not_acceptable(admin: httpx.Client, body: dict[str, object]) -> None:
     assert admin.post(URL, json=body).status_code == 422
     assert [one["name"] for one in admin.get(URL).json()] == ["admin", "client", "reviewer"]
+
+
+def test_a_change_is_made_as_a_whole_or_not_at_all(admin: httpx.Client, anyone: httpx.Client) -> None:
+    refused = admin.patch("/api/v1/users/admin", json={"password": "battery staple", "role": "client"})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "'admin' is the last administrator.")
+    me = "/api/v1/users/me"
+    assert anyone.get(me, auth=("admin", "battery staple")).status_code == 401
+    assert anyone.get(me, auth=("admin", "correct horse battery")).status_code == 200
+    changed = admin.patch(
+        "/api/v1/users/client", json={"password": "battery staple", "role": "reviewer", "disabled": False}
+    )
+    assert (changed.status_code, changed.json()["role"]) == (200, "reviewer")
+    assert anyone.get(me, auth=("client", "battery staple")).json()["role"] == "reviewer"
+
+
+def test_the_audit_log_says_who_did_what(admin: httpx.Client) -> None:
+    admin.post("/api/v1/users", json={"name": "eve", "password": "correct horse battery"})
+    admin.patch("/api/v1/users/eve", json={"role": "reviewer", "disabled": True})
+    admin.delete("/api/v1/users/eve")
+    page = admin.get("/api/v1/audit", params={"limit": 3}).json()
+    seen = [(one["actor"], one["action"], one["subject"], one["detail"]) for one in page["items"]]
+    assert seen == [
+        ("admin", "user.delete", "eve", {}),
+        ("admin", "user.disable", "eve", {}),
+        ("admin", "user.role", "eve", {"role": "reviewer"}),
+    ]
+    rest = admin.get("/api/v1/audit", params={"cursor": page["next"]}).json()
+    assert [one["action"] for one in rest["items"]] == ["user.create", "key.create"]
+    assert rest["next"] is None
+    assert "password" not in str(rest["items"])

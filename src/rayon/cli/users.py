@@ -74,7 +74,7 @@ def password(name: Name, password_stdin: StdinPassword = False) -> None:
     """
     given = _password(password_stdin)
     fresh = given or new_password()
-    _accounts().set_password(name, fresh, ACTOR)
+    _accounts().change(name, ACTOR, password=fresh)
     say(f"{name} has a new password.")
     if not given:
         out.print(fresh, markup=False)
@@ -91,7 +91,7 @@ def role(
 
     Example: rayon users role ann reviewer
     """
-    _accounts().set_role(name, new, ACTOR)
+    _accounts().change(name, ACTOR, role=new)
     say(f"{name} is {new} now.")
 
 
@@ -101,7 +101,7 @@ def disable(name: Name) -> None:
 
     Example: rayon users disable ann
     """
-    _accounts().set_disabled(name, True, ACTOR)
+    _accounts().change(name, ACTOR, disabled=True)
     say(f"{name} is disabled.")
 
 
@@ -111,7 +111,7 @@ def enable(name: Name) -> None:
 
     Example: rayon users enable ann
     """
-    _accounts().set_disabled(name, False, ACTOR)
+    _accounts().change(name, ACTOR, disabled=False)
     say(f"{name} may sign in again.")
 
 

@@ -156,28 +156,49 @@ class Accounts:
         with self._database.read() as connection:
             return _existing(connection, name)
 
-    def set_password(self, name: str, password: str, actor: str) -> None:
-        """Give a user a new password."""
-        password_hash = hash_password(password)
-        with self._changed(name, "user.password", actor) as (connection, user):
-            store.change_user(connection, user.id, password_hash=password_hash)
-            store.clear_failures(connection, name=name)
+    def change(
+        self,
+        name: str,
+        actor: str,
+        *,
+        password: str | None = None,
+        role: str | None = None,
+        disabled: bool | None = None,
+    ) -> User:
+        """Change what is given of a user, all of it or nothing.
 
-    def set_role(self, name: str, role: str, actor: str) -> None:
-        """Give a user another role; not the last administrator."""
-        role = _role(role)
-        with self._changed(name, "user.role", actor, role=role) as (connection, user):
-            if role != Role.ADMIN:
+        Raises
+        ------
+        ConflictError
+            When the last administrator would be none any more.
+        NotFoundError
+            When there is no such user.
+        RayonError
+            When the password or the role is not acceptable.
+        """
+        values: dict[str, object] = {}
+        actions: dict[str, dict[str, str]] = {}
+        if password is not None:
+            values["password_hash"] = hash_password(password)
+            actions["user.password"] = {}
+        if role is not None:
+            values["role"] = _role(role)
+            actions["user.role"] = {"role": role}
+        if disabled is not None:
+            values["disabled"] = disabled
+            actions["user.disable" if disabled else "user.enable"] = {}
+        now = datetime.now(UTC)
+        with self._database.write() as connection:
+            user = _existing(connection, name)
+            if values.get("role", Role.ADMIN) != Role.ADMIN or disabled:
                 _keep_an_admin(connection, user)
-            store.change_user(connection, user.id, role=role)
-
-    def set_disabled(self, name: str, disabled: bool, actor: str) -> None:
-        """Refuse a user all access, or let them in again; not the last administrator."""
-        action = "user.disable" if disabled else "user.enable"
-        with self._changed(name, action, actor) as (connection, user):
-            if disabled:
-                _keep_an_admin(connection, user)
-            store.change_user(connection, user.id, disabled=disabled)
+            if values:
+                store.change_user(connection, user.id, **values)
+            if password is not None:
+                store.clear_failures(connection, name=name)
+            for action, detail in actions.items():
+                audit.record(connection, actor, action, name, now, detail)
+            return _existing(connection, name)
 
     def delete(self, name: str, actor: str) -> None:
         """Delete a user with their keys; not the last administrator."""

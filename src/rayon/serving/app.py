@@ -11,7 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from rayon import __version__
 from rayon.data.image import MAX_BYTES
 from rayon.serving import health, problems
-from rayon.serving.api import explanations, exports, jobs, model, predictions, users, validations
+from rayon.serving.api import (
+    audit,
+    explanations,
+    exports,
+    jobs,
+    model,
+    predictions,
+    users,
+    validations,
+)
 from rayon.serving.auth import SIGNED_IN
 from rayon.serving.limits import RequestLimits
 from rayon.serving.observation import RequestObserver
@@ -54,7 +63,7 @@ def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = M
     services.metrics.watch(lambda: services.predictions.waiting)
     problems.install(app)
     app.include_router(health.router)
-    for resource in (exports, predictions, explanations, validations, jobs, users, model):
+    for resource in (exports, predictions, explanations, validations, jobs, users, audit, model):
         app.include_router(
             resource.router,
             prefix="/api/v1",

@@ -23,6 +23,7 @@ from rayon.learning.explain import Explanation
 from rayon.operations.accounts import Role
 from rayon.operations.passwords import MAX_PASSWORD, MIN_PASSWORD
 from rayon.store.accounts import ApiKey, User
+from rayon.store.audit import AuditEntry
 from rayon.store.jobs import Job
 from rayon.store.predictions import StoredPrediction, Validation
 
@@ -338,6 +339,29 @@ class NewKeyOut(KeyOut):
     def made(cls, key: ApiKey, secret: str) -> Self:
         """Make it from what is stored and the secret."""
         return cls(**KeyOut.of(key).model_dump(), secret=secret)
+
+
+class AuditEntryOut(BaseModel):
+    """One thing that somebody did."""
+
+    id: int
+    at: datetime
+    actor: str = Field(description="The name of a user, or `command line`")
+    action: str = Field(examples=["user.create"])
+    subject: str = Field(description="Whom or what it was done to")
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> Self:
+        """Make it from what is stored."""
+        return cls(**{name: getattr(entry, name) for name in cls.model_fields})
+
+
+class AuditOut(BaseModel):
+    """A part of the audit log, newest first."""
+
+    items: list[AuditEntryOut]
+    next: int | None = Field(description="Pass it as `cursor` to go on; null at the end")
 
 
 class CategoryOut(BaseModel):

@@ -27,7 +27,7 @@ def change_own_password(request: Request, user: Client, passwords: OwnPassword) 
     """Change one's own password; the current one is asked for, whatever one is signed in with."""
     accounts = services(request).accounts
     accounts.sign_in(user.name, passwords.current, address_of(request))
-    accounts.set_password(user.name, passwords.new, actor=user.name)
+    accounts.change(user.name, user.name, password=passwords.new)
 
 
 @router.get("/users")
@@ -51,15 +51,9 @@ def get(request: Request, _user: Admin, name: Name) -> UserOut:
 
 @router.patch("/users/{name}", responses=problem_responses(404, 409, 422))
 def change(request: Request, user: Admin, name: Name, wanted: UserChange) -> UserOut:
-    """Change a user's password or role, disable them or let them in again."""
-    accounts = services(request).accounts
-    if wanted.role is not None:
-        accounts.set_role(name, wanted.role, actor=user.name)
-    if wanted.disabled is not None:
-        accounts.set_disabled(name, wanted.disabled, actor=user.name)
-    if wanted.password is not None:
-        accounts.set_password(name, wanted.password, actor=user.name)
-    return UserOut.of(accounts.find(name))
+    """Change a user's password or role, disable them or let them in again; all that is given, or nothing."""
+    changed = services(request).accounts.change(name, user.name, **wanted.model_dump())
+    return UserOut.of(changed)
 
 
 @router.delete("/users/{name}", status_code=204, responses=problem_responses(404, 409, 422))
