@@ -22,7 +22,7 @@ from rayon.serving.api import (
     validations,
 )
 from rayon.serving.auth import SIGNED_IN
-from rayon.serving.limits import RequestLimits
+from rayon.serving.limits import PATIENCE, RequestLimits
 from rayon.serving.observation import RequestObserver
 from rayon.serving.services import Services
 
@@ -33,9 +33,12 @@ MAX_UPLOAD = 5 * 1024**3
 """Bytes of a job: its listings, and the pictures in their archive."""
 
 _JOBS = "/api/v1/jobs"
+_QUEUED = (("POST", "/api/v1/predictions"), ("POST", "/api/v1/predictions/batch"))
 
 
-def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = MAX_UPLOAD) -> FastAPI:
+def create_app(
+    services: Services, max_body: int = MAX_BODY, max_upload: int = MAX_UPLOAD, patience: float = PATIENCE
+) -> FastAPI:
     """Make the application; when it stops, what was asked is answered, then the services are closed.
 
     Parameters
@@ -46,7 +49,13 @@ def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = M
         Bytes of a request's body that are read.
     max_upload
         The same for the files of a job.
+    patience
+        Seconds that a client may leave between two pieces of a body.
     """
+
+    def admit(method: str, path: str) -> None:
+        if (method, path) in _QUEUED:
+            services.predictions.refuse_if_full()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,7 +82,9 @@ def create_app(services: Services, max_body: int = MAX_BODY, max_upload: int = M
     app.add_middleware(
         RequestLimits,
         max_body=lambda path: max_upload if path == _JOBS else max_body,
+        admit=admit,
         stopping=services.stopping.is_set,
+        patience=patience,
     )
     app.add_middleware(RequestObserver, metrics=services.metrics)
     problems.document(app)

@@ -1,19 +1,25 @@
-"""What holds for every request: a limit to its body, and a refusal once the server stops."""
+"""What holds for every request: room to answer it, limits to its body, and an end once the server stops."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rayon.errors import OverloadedError
 from rayon.serving.problems import HINTS, render
 
 ALIVE = "/health/live"
+PATIENCE = 30.0
+"""Seconds that a client may be silent before its request is whole."""
 
 
 class RequestLimits:
-    """Stop reading a body at its limit, and refuse requests once the server stops.
+    """Refuse at once what cannot be answered, and stop reading a body at its limit.
+
+    Refusals are made here, before anything is parsed or looked up, so that they stay cheap under overload.
 
     Parameters
     ----------
@@ -21,41 +27,76 @@ class RequestLimits:
         The application.
     max_body
         Bytes of a body that are read, by path.
+    admit
+        Raises `OverloadedError` for a request, by method and path, that could not be answered in time.
     stopping
         Whether the server stops; that it lives is said all the same.
+    patience
+        Seconds that a client may leave between two pieces of a body.
     """
 
-    def __init__(self, app: ASGIApp, max_body: Callable[[str], int], stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body: Callable[[str], int],
+        admit: Callable[[str, str], None],
+        stopping: Callable[[], bool],
+        patience: float,
+    ) -> None:
         self._app = app
         self._max_body = max_body
+        self._admit = admit
         self._stopping = stopping
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        request_id = scope["rayon_request_id"]
-        seen, limit = 0, self._max_body(scope["path"])
-        detail = f"The body is longer than {limit:,} bytes."
-
-        async def limited() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise HTTPException(413, detail)
-            return message
-
-        announced = headers.get(b"content-length", b"0")
-        if self._stopping() and scope["path"] != ALIVE:
-            hint = "Ask another process, or again in a moment"
-            wait = {"Retry-After": "1", "Connection": "close"}
-            answer = render(503, "The server is stopping.", hint, request_id=request_id, headers=wait)
-            await answer(scope, receive, send)
-        elif announced.isdigit() and int(announced) > limit:
-            answer = render(413, detail, HINTS[413], request_id=request_id)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            status, detail, hint, headers = refusal
+            request_id = scope["rayon_request_id"]
+            answer = render(status, detail, hint, request_id=request_id, headers=headers)
             await answer(scope, receive, send)
         else:
-            await self._app(scope, limited, send)
+            await self._app(scope, self._limited(scope, receive), send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str, dict[str, str]] | None:
+        if self._stopping() and scope["path"] != ALIVE:
+            wait = {"Retry-After": "1", "Connection": "close"}
+            return 503, "The server is stopping.", "Ask another process, or again in a moment", wait
+        limit = self._max_body(scope["path"])
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if announced.isdigit() and int(announced) > limit:
+            return 413, _too_long(limit), HINTS[413], {}
+        try:
+            self._admit(scope["method"], scope["path"])
+        except OverloadedError as error:
+            return error.status, f"{error.message}.", error.hint, {"Retry-After": str(error.retry_after)}
+        return None
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        seen, limit, whole = 0, self._max_body(scope["path"]), False
+
+        async def limited() -> Message:
+            nonlocal seen, whole
+            if whole:  # what comes now is that the client has gone, however long that takes
+                return await receive()
+            try:
+                async with asyncio.timeout(self._patience):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"The body did not go on for {self._patience:g} s.") from None
+            seen += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if seen > limit:
+                raise HTTPException(413, _too_long(limit))
+            return message
+
+        return limited
+
+
+def _too_long(limit: int) -> str:
+    return f"The body is longer than {limit:,} bytes."

@@ -19,6 +19,7 @@ MEDIA_TYPE = "application/problem+json"
 HINTS = {
     404: "The page /docs lists the addresses",
     405: "The page /docs lists the methods",
+    408: "Send the request again, over a better connection",
     413: "Send fewer listings or smaller pictures",
 }
 """By status, where the error itself has none."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from rayon.errors import AddressError
+from rayon.serving.limits import PATIENCE
 from rayon.serving.services import Services
 
 ANSWER_SECONDS = 30
@@ -43,6 +45,21 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+class _Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of several, by what is installed
+    """A connection that ends where its first request does not come; `RequestLimits` watches the bodies."""
+
+    patience = PATIENCE
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin to wait for the head of a request."""
+        super().connection_made(transport)
+        self.loop.call_later(self.patience, self._end_silence)
+
+    def _end_silence(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+
 class Server(uvicorn.Server):
     """Serve until SIGTERM or Ctrl-C.
 
@@ -59,6 +76,8 @@ class Server(uvicorn.Server):
         How long new requests are refused before the sockets close.
     ready
         Called once requests are answered.
+    patience
+        Seconds within which the head of a connection's first request has to come.
     """
 
     def __init__(
@@ -68,10 +87,12 @@ class Server(uvicorn.Server):
         *,
         drain_seconds: float = 1.0,
         ready: Callable[[], None] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=type("Connection", (_Connection,), {"patience": patience}),
                 log_config=None,
                 access_log=False,
                 server_header=False,

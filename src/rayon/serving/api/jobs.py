@@ -23,7 +23,7 @@ from rayon.store.predictions import PredictionFilter
 router = APIRouter(tags=["jobs"])
 
 
-@router.post("/jobs", status_code=202, responses=problem_responses(400, 413))
+@router.post("/jobs", status_code=202, responses=problem_responses(400, 408, 413))
 def submit(
     request: Request,
     user: Client,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -43,11 +43,6 @@ _JSON, _FORM = "application/json", "multipart/form-data"
 _FIELDS = ("designation", "description", "productid", "imageid")
 
 
-async def _with_room(request: Request) -> None:
-    """Refuse before anything else is done where the answer could not come in time."""
-    services(request).predictions.refuse_if_full()
-
-
 router = APIRouter(tags=["predictions"])
 _FORM_SCHEMA = {
     "type": "object",
@@ -61,8 +56,7 @@ _FORM_SCHEMA = {
 
 @router.post(
     "/predictions",
-    dependencies=[Depends(_with_room)],
-    responses=problem_responses(400, 413, 415, 422, 503),
+    responses=problem_responses(400, 408, 413, 415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -97,8 +91,7 @@ async def predict(
 
 @router.post(
     "/predictions/batch",
-    dependencies=[Depends(_with_room)],
-    responses=problem_responses(400, 413, 422, 503),
+    responses=problem_responses(400, 408, 413, 422, 503),
 )
 async def predict_batch(request: Request, user: Client, batch: BatchIn) -> BatchOut:
     """Classify up to 1,000 listings at once; those that cannot be are listed apart."""
