@@ -1,8 +1,9 @@
 """The service under load: throughput and latency by number of clients, against the ceiling of the same run.
 
 The ceiling is one listing at a time through the model and one committed INSERT, in one thread. Run as
-``python -m bench.load [--requests N] [--database URL]`` from the repository's root; it trains a small model
-on the sample catalogue, starts the real server, and asks it from a process of its own.
+``python -m bench.load`` from the repository's root; it trains a small model on the sample catalogue, starts
+the real server on SQLite and on PostgreSQL, and asks it from a process of its own: from 1, 8 and 64 clients,
+then ten times as often as it could answer. ``--memory N`` asks N times more, and watches the memory.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
+from bench.load_client import Answer, ask, offer, request_for
 from rayon.data.listings import Listing
 from rayon.data.loading import read_catalogue
 from rayon.data.sample import make_sample
@@ -34,29 +37,102 @@ from rayon.store.images import FolderImageStore
 from rayon.store.schema import upgrade_schema
 
 CLIENTS = (1, 8, 64)
+OVERLOAD = 10
+OVERLOAD_SECONDS = 10
 CEILING_LISTINGS = 400
+DATABASES = ("sqlite", "postgresql")
 
 
-def measure(requests: int, database: str | None) -> dict[str, Any]:
-    """Throughput, percentiles of the latency and the ratio to the ceiling, by kind of listing and clients."""
+def measure(
+    requests: int, databases: Sequence[str], kinds: Sequence[str], memory_requests: int
+) -> dict[str, Any]:
+    """All figures, by database, kind of listing and number of clients."""
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         make_sample(home / "shop", 1500, seed=0)
         catalogue = read_catalogue(home / "shop", codes="required")
         ProductClassifier().fit(catalogue.listings, catalogue.codes or []).save(home / "model")
-        url = database or f"sqlite:///{home / 'rayon.db'}"
-        kinds = _kinds(catalogue.listings)
-        secret = _account(url)
-        found: dict[str, Any] = {"database": url.partition(":")[0]}
-        for kind, listings in kinds.items():
-            ceiling = _ceiling(home, url, listings)
-            found[kind] = {"ceiling_per_second": round(ceiling, 1)}
-            for clients in CLIENTS:
-                figures = _serve(home, url, secret, listings, clients, requests)
-                figures["ratio_to_ceiling"] = round(figures["per_second"] / ceiling, 3)
-                found[kind][clients] = figures
-                print(kind, clients, figures, file=sys.stderr, flush=True)
+        listings = _kinds(catalogue.listings)
+        for database in databases:
+            with _postgresql() if database == "postgresql" else nullcontext(_sqlite(home)) as url:
+                if url is None:
+                    print("PostgreSQL is left out: pip install pgserver", file=sys.stderr)
+                    continue
+                secret = _account(url)
+                found[database] = {}
+                for kind in kinds:
+                    found[database][kind] = _measure_kind(home, url, secret, listings[kind], requests)
+                    print(database, kind, json.dumps(found[database][kind]), file=sys.stderr, flush=True)
+                if memory_requests:
+                    found[database]["memory"] = _memory(home, url, secret, listings["text"], memory_requests)
     return found
+
+
+def _measure_kind(
+    home: Path, url: str, secret: str, listings: Sequence[Listing], requests: int
+) -> dict[str, Any]:
+    ceiling = _ceiling(home, url, listings)
+    found: dict[str, Any] = {"ceiling_per_second": round(ceiling, 1)}
+    for clients in CLIENTS:
+        with _server(home, url) as (address, _):
+            bodies = [request_for(address, secret, listing) for listing in listings]
+            asyncio.run(ask(address, bodies, clients, max(clients, 50)))
+            begin = time.perf_counter()
+            answers = asyncio.run(ask(address, bodies, clients, requests))
+            figures = _latencies(answers, time.perf_counter() - begin)
+            figures["ratio_to_ceiling"] = round(figures["per_second"] / ceiling, 3)
+            found[str(clients)] = figures
+            if clients == CLIENTS[-1]:
+                rate = OVERLOAD * figures["per_second"]
+                begin = time.perf_counter()
+                answers = asyncio.run(offer(address, bodies, rate, OVERLOAD_SECONDS))
+                seconds = time.perf_counter() - begin
+                found["overload"] = {
+                    "aimed_per_second": round(rate, 1),
+                    "offered_per_second": round(len(answers) / OVERLOAD_SECONDS, 1),
+                    **_latencies(answers, seconds),
+                    **_refusals(answers),
+                }
+    return found
+
+
+def _latencies(answers: Sequence[Answer], seconds: float) -> dict[str, Any]:
+    good = np.array([one.seconds for one in answers if one.status == 200]) * 1e3
+    p50, p95, p99 = (round(float(value), 2) for value in np.percentile(good, [50, 95, 99]))
+    rate = round(len(good) / seconds, 1)
+    return {"per_second": rate, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+
+
+def _refusals(answers: Sequence[Answer]) -> dict[str, Any]:
+    refused = np.array([one.seconds for one in answers if one.status == 503] or [0.0]) * 1e3
+    p50, p99 = (round(float(value), 2) for value in np.percentile(refused, [50, 99]))
+    others = sum(one.status not in (200, 503) for one in answers)
+    return {
+        "refused": sum(one.status == 503 for one in answers),
+        "refused_p50_ms": p50,
+        "refused_p99_ms": p99,
+        "other_answers": others,
+    }
+
+
+def _memory(
+    home: Path, url: str, secret: str, listings: Sequence[Listing], requests: int
+) -> dict[str, float]:
+    """Resident memory of the server in MiB, after each tenth of the requests."""
+    found = {}
+    with _server(home, url) as (address, pid):
+        bodies = [request_for(address, secret, listing) for listing in listings]
+        for tenth in range(1, 11):
+            asyncio.run(ask(address, bodies, 8, requests // 10))
+            found[str(requests * tenth // 10)] = _resident_mib(pid)
+            print(f"  {requests * tenth // 10:,}: {found[str(requests * tenth // 10)]}", file=sys.stderr)
+    return found
+
+
+def _resident_mib(pid: int) -> float:
+    asked = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return round(int(asked.stdout) / 1024, 1)
 
 
 def _kinds(listings: Sequence[Listing]) -> dict[str, list[Listing]]:
@@ -73,12 +149,32 @@ def _kinds(listings: Sequence[Listing]) -> dict[str, list[Listing]]:
     }
 
 
+def _sqlite(home: Path) -> str:
+    return f"sqlite:///{home / 'rayon.db'}"
+
+
+@contextmanager
+def _postgresql() -> Iterator[str | None]:
+    """A real PostgreSQL server for as long as it takes; nothing where there is none."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where the system names no runtime folder
+        try:
+            pgserver = import_module("pgserver")
+        except ImportError:
+            yield None
+            return
+        server = pgserver.get_server(folder)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
 def _account(url: str) -> str:
     database = Database(url)
     upgrade_schema(database)
     accounts = Accounts(database)
-    if not accounts.users():
-        accounts.create("bench", os.urandom(16).hex(), "client", "bench")
+    accounts.create("bench", os.urandom(16).hex(), "client", "bench")
     _, secret = accounts.create_key("bench", "load", "bench")
     database.close()
     return secret
@@ -99,97 +195,41 @@ def _ceiling(home: Path, url: str, listings: Sequence[Listing]) -> float:
     return len(listings) / seconds
 
 
-def _serve(
-    home: Path, url: str, secret: str, listings: Sequence[Listing], clients: int, requests: int
-) -> dict[str, Any]:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "rayon", "serve", "--model", str(home / "model"), "--port", "0"],
-        env={**os.environ, "RAYON_HOME": str(home), "RAYON_DATABASE": url, "COLUMNS": "300"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def _server(home: Path, url: str) -> Iterator[tuple[str, int]]:
+    """The real server with its logs in a file; its address and process."""
+    log = home / "server.log"
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "rayon", "serve", "--model", str(home / "model"), "--port", "0"],
+            env={**os.environ, "RAYON_HOME": str(home), "RAYON_DATABASE": url},
+            stderr=file,
+        )
     try:
-        assert server.stderr is not None
-        line = next(line for line in server.stderr if line.startswith("Serving on "))
-        return asyncio.run(_load(line.split()[2], secret, listings, clients, requests))
+        while not (begun := [line for line in log.read_text().splitlines() if line.startswith("Serving on")]):
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield begun[0].split()[2], server.pid
     finally:
         server.terminate()
         server.wait(60)
 
 
-async def _load(
-    address: str, secret: str, listings: Sequence[Listing], clients: int, requests: int
-) -> dict[str, Any]:
-    bodies = [_request(address, secret, listing) for listing in listings]
-    warm = max(clients, 50)
-    await _ask(address, bodies, clients, warm)
-    begin = time.perf_counter()
-    answers = await _ask(address, bodies, clients, requests)
-    seconds = time.perf_counter() - begin
-    good = np.array([latency for status, latency in answers if status == 200]) * 1e3
-    p50, p95, p99 = np.percentile(good, [50, 95, 99])
-    return {
-        "per_second": round(len(good) / seconds, 1),
-        "p50_ms": round(float(p50), 2),
-        "p95_ms": round(float(p95), 2),
-        "p99_ms": round(float(p99), 2),
-        "refused": sum(status != 200 for status, _ in answers),
-    }
-
-
-async def _ask(address: str, bodies: Sequence[bytes], clients: int, total: int) -> list[tuple[int, float]]:
-    answers: list[tuple[int, float]] = []
-    numbers = iter(range(total))
-
-    async def client() -> None:
-        parts = urlsplit(address)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        for number in numbers:
-            begin = time.perf_counter()
-            writer.write(bodies[number % len(bodies)])
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length")
-            )
-            await reader.readexactly(length)
-            answers.append((int(head.split(b" ")[1]), time.perf_counter() - begin))
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return answers
-
-
-def _request(address: str, secret: str, listing: Listing) -> bytes:
-    if isinstance(listing.image, bytes):
-        mark = "rayon-bench-boundary"
-        parts = [
-            f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in (("designation", listing.designation), ("description", listing.description))
-        ]
-        parts.append(
-            f'--{mark}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
-            "Content-Type: image/jpeg\r\n\r\n".encode()
-            + listing.image
-            + f"\r\n--{mark}--\r\n".encode()
-        )
-        body, kind = b"".join(parts), f"multipart/form-data; boundary={mark}"
-    else:
-        fields = {"designation": listing.designation, "description": listing.description}
-        body, kind = json.dumps(fields).encode(), "application/json"
-    head = (
-        f"POST /api/v1/predictions HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\n"
-        f"Authorization: Bearer {secret}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=3000, help="for each kind and number of clients")
-    parser.add_argument("--database", help="address of an empty database; SQLite in a file where not given")
+    parser.add_argument("--requests", type=int, default=2000, help="for each kind and number of clients")
+    parser.add_argument("--database", choices=DATABASES, action="append", help="both where not given")
+    parser.add_argument("--kind", choices=("text", "image", "both"), action="append", help="all by default")
+    parser.add_argument("--memory", type=int, default=0, metavar="N", help="watch the memory over N requests")
     options = parser.parse_args()
-    print(json.dumps(measure(options.requests, options.database), indent=2))
+    print(
+        json.dumps(
+            measure(
+                options.requests,
+                options.database or DATABASES,
+                options.kind or ("text", "image", "both"),
+                options.memory,
+            ),
+            indent=2,
+        )
+    )

@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     audit_share: float = Field(
         default=0.01, ge=0, le=1, description="Share of all predictions that is drawn for review at random"
     )
-    max_waiting: int = Field(default=256, ge=1, description="Listings that may wait for their prediction")
+    max_waiting: int = Field(
+        default=64, ge=1, description="Listings, and requests, that may wait for the model in each process"
+    )
     deadline: float = Field(
         default=10.0, gt=0, description="Seconds within which a prediction is answered, or refused"
     )

@@ -50,7 +50,7 @@ def kept(database: Database) -> list[StoredPrediction]:
 
 
 def test_what_was_answered_is_stored(model: ProductClassifier, database: Database, tmp_path: Path) -> None:
-    with serving(model, database, tmp_path) as service:
+    with serving(model, database, tmp_path, max_waiting=100) as service:
         answers = [service.submit([POOL, POOL], None) for _ in range(50)]
         answered = [one for future in answers for one in future.result(60)]
         assert service.waiting == 0
@@ -114,7 +114,8 @@ def test_without_a_table_there_is_an_error_and_then_it_goes_on(
 def test_closing_answers_what_was_asked_and_refuses_the_rest(
     model: ProductClassifier, database: Database, tmp_path: Path
 ) -> None:
-    service = PredictionService(PredictionRecorder(model, database, FolderImageStore(tmp_path)))
+    recorder = PredictionRecorder(model, database, FolderImageStore(tmp_path))
+    service = PredictionService(recorder, max_waiting=100)
     answers = [service.submit([POOL], None) for _ in range(100)]
     service.close()
     service.close()

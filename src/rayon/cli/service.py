@@ -14,6 +14,7 @@ from rayon.operations.accounts import Accounts
 from rayon.operations.jobs import Jobs, Worker
 from rayon.operations.prediction_recorder import PredictionRecorder, warm_up
 from rayon.operations.prediction_service import PredictionService
+from rayon.serving.admission import Admission
 from rayon.serving.app import create_app
 from rayon.serving.metrics import Metrics
 from rayon.serving.server import Server
@@ -106,6 +107,7 @@ def serve_process(
             exports=settings.home / "exports",
             deadline=settings.deadline,
             metrics=metrics,
+            admission=Admission(settings.max_waiting),
         )
         server = Server(create_app(services), services, drain_seconds=settings.drain_seconds, ready=ready)
         worker = Worker(recorder, database, settings.jobs)

@@ -17,8 +17,8 @@ from rayon.errors import OverloadedError
 from rayon.operations.prediction_recorder import PredictionRecorder, Question
 from rayon.store.predictions import StoredPrediction
 
-MAX_WAITING = 256
-"""Listings that may wait; more are refused at once."""
+MAX_WAITING = 64
+"""Listings that may wait, two batches of the model; more are refused at once."""
 
 _BATCH = 32
 _STOP = None
@@ -56,6 +56,11 @@ class PredictionService:
     def waiting(self) -> int:
         """Listings that wait or are being answered."""
         return self._waiting
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no other listing may wait."""
+        return self._closed or self._waiting >= self._max_waiting
 
     def refuse_if_full(self, n: int = 1) -> None:
         """Refuse at once what could not be answered in time.

@@ -33,7 +33,6 @@ MAX_UPLOAD = 5 * 1024**3
 """Bytes of a job: its listings, and the pictures in their archive."""
 
 _JOBS = "/api/v1/jobs"
-_QUEUED = (("POST", "/api/v1/predictions"), ("POST", "/api/v1/predictions/batch"))
 
 
 def create_app(
@@ -52,10 +51,6 @@ def create_app(
     patience
         Seconds that a client may leave between two pieces of a body.
     """
-
-    def admit(method: str, path: str) -> None:
-        if (method, path) in _QUEUED:
-            services.predictions.refuse_if_full()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +77,8 @@ def create_app(
     app.add_middleware(
         RequestLimits,
         max_body=lambda path: max_upload if path == _JOBS else max_body,
-        admit=admit,
+        admission=services.admission,
+        is_full=services.is_full,
         stopping=services.stopping.is_set,
         patience=patience,
     )

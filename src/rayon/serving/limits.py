@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rayon.errors import OverloadedError
+from rayon.serving.admission import QUEUED, Admission
 from rayon.serving.problems import HINTS, render
 
 ALIVE = "/health/live"
 PATIENCE = 30.0
 """Seconds that a client may be silent before its request is whole."""
+
+FULL = ("As many listings are waiting already as can be answered in time.", "Try again in a moment")
+"""What is said, with a hint, to whoever asks then."""
 
 
 class RequestLimits:
@@ -27,8 +31,10 @@ class RequestLimits:
         The application.
     max_body
         Bytes of a body that are read, by path.
-    admit
-        Raises `OverloadedError` for a request, by method and path, that could not be answered in time.
+    admission
+        Counts the requests that wait for the model.
+    is_full
+        Whether another of them could not be answered in time.
     stopping
         Whether the server stops; that it lives is said all the same.
     patience
@@ -39,13 +45,15 @@ class RequestLimits:
         self,
         app: ASGIApp,
         max_body: Callable[[str], int],
-        admit: Callable[[str, str], None],
+        admission: Admission,
+        is_full: Callable[[], bool],
         stopping: Callable[[], bool],
         patience: float,
     ) -> None:
         self._app = app
         self._max_body = max_body
-        self._admit = admit
+        self._admission = admission
+        self._is_full = is_full
         self._stopping = stopping
         self._patience = patience
 
@@ -60,7 +68,8 @@ class RequestLimits:
             request_id = scope["rayon_request_id"]
             answer = render(status, detail, hint, request_id=request_id, headers=headers)
             await answer(scope, receive, send)
-        else:
+            return
+        with self._admission if (scope["method"], scope["path"]) in QUEUED else nullcontext():
             await self._app(scope, self._limited(scope, receive), send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str, dict[str, str]] | None:
@@ -71,10 +80,8 @@ class RequestLimits:
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         if announced.isdigit() and int(announced) > limit:
             return 413, _too_long(limit), HINTS[413], {}
-        try:
-            self._admit(scope["method"], scope["path"])
-        except OverloadedError as error:
-            return error.status, f"{error.message}.", error.hint, {"Retry-After": str(error.retry_after)}
+        if (scope["method"], scope["path"]) in QUEUED and self._is_full():
+            return 503, *FULL, {"Retry-After": "1"}
         return None
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:

@@ -81,6 +81,10 @@ class Metrics:
         self._seconds.labels(path).observe(seconds)
         self._queue.set(self._waiting())
 
+    def count_refusal(self, method: str, path: str, status: int) -> None:
+        """Count a request that was refused before anything was done for it."""
+        self._requests.labels(method, path, str(status)).inc()
+
     def render(self) -> bytes:
         """Write all of it in the text format of Prometheus."""
         self._queue.set(self._waiting())

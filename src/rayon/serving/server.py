@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from rayon.errors import AddressError
+from rayon.serving.connections import connection_class
 from rayon.serving.limits import PATIENCE
 from rayon.serving.services import Services
 
@@ -45,21 +45,6 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-class _Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of several, by what is installed
-    """A connection that ends where its first request does not come; `RequestLimits` watches the bodies."""
-
-    patience = PATIENCE
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Begin to wait for the head of a request."""
-        super().connection_made(transport)
-        self.loop.call_later(self.patience, self._end_silence)
-
-    def _end_silence(self) -> None:
-        if self.cycle is None:
-            self.transport.close()
-
-
 class Server(uvicorn.Server):
     """Serve until SIGTERM or Ctrl-C.
 
@@ -92,7 +77,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=type("Connection", (_Connection,), {"patience": patience}),
+                http=connection_class(patience, services.is_full, services.metrics.count_refusal),
                 log_config=None,
                 access_log=False,
                 server_header=False,

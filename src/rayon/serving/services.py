@@ -12,7 +12,8 @@ from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
 from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
-from rayon.operations.prediction_service import PredictionService
+from rayon.operations.prediction_service import MAX_WAITING, PredictionService
+from rayon.serving.admission import Admission
 from rayon.serving.metrics import Metrics
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
@@ -34,6 +35,8 @@ class Services:
         Set once no new request is to be answered.
     metrics
         What the processes of this service count.
+    admission
+        How many requests for predictions may be under way.
     """
 
     database: Database
@@ -46,6 +49,11 @@ class Services:
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)
     metrics: Metrics = field(default_factory=Metrics)
+    admission: Admission = field(default_factory=lambda: Admission(MAX_WAITING))
+
+    def is_full(self) -> bool:
+        """Whether another request for a prediction could not be answered in time."""
+        return self.admission.full or self.predictions.is_full
 
     @property
     def recorder(self) -> PredictionRecorder:

@@ -17,7 +17,7 @@ from rayon.errors import RayonError
 
 READY = b"ready"
 _LOOK_SECONDS = 0.5
-_END_SECONDS = 60
+END_SECONDS = 60
 """How long processes have to end before they are killed; longer than any of them gives its requests."""
 
 _LOG = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class Supervisor:
     def _end_all(self) -> None:
         for process in self._running:
             process.terminate()
-        end = time.monotonic() + _END_SECONDS
+        end = time.monotonic() + END_SECONDS
         for process in self._running:
             process.join(max(0.0, end - time.monotonic()))
             if process.is_alive():
