@@ -140,6 +140,7 @@ def plain_jpeg(data: bytes, *, longest: int = STORED_SIDE) -> bytes:
     name = image_name(data)
     picture = _decoded(read_image(data), longest, name, MAX_PIXELS)
     picture.thumbnail((longest, longest), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    picture.info.clear()  # a comment of the maker's would be written again
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()

@@ -84,7 +84,9 @@ def named_picture(value: str, root: Path) -> tuple[Path | None, str | None]:
     path = Path(os.path.normpath(root / value))
     base = Path(os.path.normpath(root))
     if not path.is_relative_to(base) or PureWindowsPath(value).drive:
-        return None, f"names {value!r}, which is outside of the image folder {root}"
-    if not path.is_file():
-        return None, f"names {value!r}, which is not there"
-    return path, None
+        return None, f"names {value!r}, which is outside of the image folder"
+    try:
+        there = path.is_file()
+    except OSError:  # a name that no file can have
+        there = False
+    return (path, None) if there else (None, f"names {value[:200]!r}, which is not there")

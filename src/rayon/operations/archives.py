@@ -12,6 +12,11 @@ from rayon.data.image import MAX_BYTES
 from rayon.errors import CatalogueError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Those that are unpacked piece by piece; the others may fill the memory at the first."""
+
+LONGEST_NAME = 255
+"""Bytes of a file's name."""
 MAX_FILES = 1_000_000
 MAX_TOTAL = 50 * 1024**3
 """Bytes of all pictures together."""
@@ -29,8 +34,9 @@ def unpack_images(
 ) -> int:
     """Unpack the pictures of a ZIP into one flat folder, and say how many there were.
 
-    Only the last part of each name counts, so that nothing lands elsewhere; what is no picture by its name is
-    left out. Sizes are counted as they are unpacked, whatever the archive says of them.
+    Only the last part of each name counts, so that nothing lands elsewhere; what is no picture by its name,
+    or bears a name that no file can have, is left out. Sizes are counted while unpacking, whatever the
+    archive says of them.
     ``going_on`` is called before each picture; what it raises ends the unpacking.
 
     Raises
@@ -46,6 +52,10 @@ def unpack_images(
                 name = PurePosixPath(entry.filename.replace("\\", "/")).name
                 if entry.is_dir() or not name.lower().endswith(SUFFIXES) or name.startswith("."):
                     continue
+                if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+                    continue
+                if entry.compress_type not in COMPRESSIONS:
+                    raise zipfile.BadZipFile(f"{name!r} is compressed in a rare way")
                 going_on()
                 count += 1
                 if count > max_files:
@@ -53,8 +63,8 @@ def unpack_images(
                         f"The archive holds more than {max_files:,} pictures", "Send it in parts"
                     )
                 total += _unpack(zipped, entry, folder / name, min(MAX_BYTES, max_total - total))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        # RuntimeError: an encrypted archive; NotImplementedError: a rare compression
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError) as error:
+        # RuntimeError: an encrypted archive, or something in it that the library does not know
         raise CatalogueError(
             f"The archive of pictures cannot be unpacked ({error})", "Send an ordinary ZIP file"
         ) from None

@@ -72,6 +72,7 @@ class Jobs:
         StoreUnavailableError
             When the files cannot be kept.
         """
+        name = name.replace("\0", "").encode("utf-8", "replace").decode()
         suffix = Path(name).suffix.lower()
         if suffix not in INPUT_SUFFIXES:
             raise CatalogueError(
@@ -187,7 +188,8 @@ class Worker:
         except StoreUnavailableError:
             raise
         except (RayonError, OSError) as error:
-            self._finish(job, "failed", str(error))
+            where = f"{self._folder / job.id}/"  # nobody's business
+            self._finish(job, "failed", str(error).replace(where, ""))
         except Exception as error:  # whatever a file can bring about must not end the worker
             _LOG.exception("job %s failed", job.id)
             self._finish(job, "failed", f"Something went wrong ({type(error).__name__})")

@@ -21,7 +21,7 @@ from rayon.serving.api import (
     users,
     validations,
 )
-from rayon.serving.auth import SIGNED_IN
+from rayon.serving.auth import SIGNED_IN, SignIn
 from rayon.serving.limits import PATIENCE, RequestLimits
 from rayon.serving.observation import RequestObserver
 from rayon.serving.services import Services
@@ -74,6 +74,7 @@ def create_app(
             dependencies=[SIGNED_IN],
             responses=problems.problem_responses(400, 401, 403, 422, 429, 503),
         )
+    app.add_middleware(SignIn, paths=("/api/", "/metrics"))
     app.add_middleware(
         RequestLimits,
         max_body=lambda path: max_upload if path == _JOBS else max_body,

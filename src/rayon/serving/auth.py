@@ -10,9 +10,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBasic, HTTPBearer
 from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rayon.errors import AuthenticationError, PermissionDeniedError
+from rayon.errors import AuthenticationError, PermissionDeniedError, RayonError
 from rayon.operations.accounts import Role
+from rayon.serving.problems import render_error
 from rayon.serving.services import services
 from rayon.store.accounts import User
 
@@ -21,16 +23,39 @@ _basic = HTTPBasic(auto_error=False, description="Name and password of a user")
 _bearer = HTTPBearer(auto_error=False, description="An API key, rk_…")
 
 
-async def current_user(request: Request) -> User:
-    """Find out who is asking.
+class SignIn:
+    """Find out who is asking before anything of the body is read: strangers could send gigabytes.
 
-    Raises
-    ------
-    AuthenticationError
-        When nobody knows.
+    Parameters
+    ----------
+    app
+        The application.
+    paths
+        Beginnings of the paths for which one has to be signed in.
     """
-    user = await _identify(request)
-    request.scope["rayon_user"] = user.name  # for the log
+
+    def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with 401, 429 or 503."""
+        if scope["type"] == "http" and scope["path"].startswith(self._paths):
+            request = Request(scope)
+            try:
+                user = await _identify(request)
+            except RayonError as error:
+                answer = await render_error(request, error)
+                await answer(scope, receive, send)
+                return
+            scope["rayon_signed_in"] = user
+            scope["rayon_user"] = user.name  # for the log
+        await self._app(scope, receive, send)
+
+
+def current_user(request: Request) -> User:
+    """Who is asking."""
+    user: User = request.scope["rayon_signed_in"]
     return user
 
 
@@ -55,7 +80,8 @@ def address_of(request: Request) -> str:
 def requires(role: Role) -> Callable[..., Awaitable[User]]:
     """Make a dependency that lets in who has the role, or one above it."""
 
-    async def check(user: Annotated[User, Depends(current_user)]) -> User:
+    async def check(request: Request) -> User:
+        user = current_user(request)
         if _RANK[Role(user.role)] < _RANK[role]:
             raise PermissionDeniedError(
                 f"This takes the role {role.value!r}, and {user.name!r} is a {user.role!r}",

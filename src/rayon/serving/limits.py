@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,13 @@ from rayon.serving.problems import HINTS, render
 ALIVE = "/health/live"
 PATIENCE = 30.0
 """Seconds that a client may be silent before its request is whole."""
+
+_SHORT = 65_536
+"""Bytes of a body that may as well be read to their end."""
+
+_LINGER_SECONDS = 1.0
+_LINGER_BYTES = 8 * 1024 * 1024
+_CHARSET = re.compile(rb'charset="?([^";,\s]*)', re.IGNORECASE)
 
 FULL = ("As many listings are waiting already as can be answered in time.", "Try again in a moment")
 """What is said, with a hint, to whoever asks then."""
@@ -69,8 +77,9 @@ class RequestLimits:
             answer = render(status, detail, hint, request_id=request_id, headers=headers)
             await answer(scope, receive, send)
             return
+        body = _Body(scope, receive, self._max_body(scope["path"]), self._patience)
         with self._admission if (scope["method"], scope["path"]) in QUEUED else nullcontext():
-            await self._app(scope, self._limited(scope, receive), send)
+            await self._app(scope, body.receive, body.closing(send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str, dict[str, str]] | None:
         if self._stopping() and scope["path"] != ALIVE:
@@ -82,27 +91,68 @@ class RequestLimits:
             return 413, _too_long(limit), HINTS[413], {}
         if (scope["method"], scope["path"]) in QUEUED and self._is_full():
             return 503, *FULL, {"Retry-After": "1"}
+        kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        charset = _CHARSET.search(kind)
+        if charset is not None and charset[1].lower() not in (b"utf-8", b"utf8"):
+            return 415, "Only UTF-8 can be read.", "Leave the charset out, or say utf-8", {}
         return None
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        seen, limit, whole = 0, self._max_body(scope["path"]), False
 
-        async def limited() -> Message:
-            nonlocal seen, whole
-            if whole:  # what comes now is that the client has gone, however long that takes
-                return await receive()
-            try:
-                async with asyncio.timeout(self._patience):
-                    message = await receive()
-            except TimeoutError:
-                raise HTTPException(408, f"The body did not go on for {self._patience:g} s.") from None
-            seen += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
-            if seen > limit:
-                raise HTTPException(413, _too_long(limit))
-            return message
+class _Body:
+    """The body of a request: read to its limit, and not at all once the request is answered."""
 
-        return limited
+    def __init__(self, scope: Scope, receive: Receive, limit: int, patience: float) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._patience = patience
+        self._seen = 0
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"0")
+        self._long = b"transfer-encoding" in headers or int(announced if announced.isdigit() else 0) > _SHORT
+        self._whole = False
+
+    async def receive(self) -> Message:
+        if self._whole:  # what comes now is that the client has gone, however long that takes
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._patience):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, f"The body did not go on for {self._patience:g} s.") from None
+        self._seen += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._seen > self._limit:
+            raise HTTPException(413, _too_long(self._limit))
+        return message
+
+    def closing(self, send: Send) -> Send:
+        """Have the connection closed where the answer comes before the body has ended.
+
+        Otherwise the server would read on to the end, which may never come.
+        """
+        closes = False
+
+        async def closing(message: Message) -> None:
+            nonlocal closes
+            if message["type"] == "http.response.start" and self._long and not self._whole:
+                closes = True
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if closes and last:
+                await send({**message, "more_body": True})
+                await self._linger()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        return closing
+
+    async def _linger(self) -> None:
+        """Drop for a moment what still comes: a reset would take the answer with it."""
+        left = _LINGER_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while left > 0 and (message := await self._receive()).get("more_body", False):
+                    left -= len(message["body"])
 
 
 def _too_long(limit: int) -> str:

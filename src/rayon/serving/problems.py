@@ -59,22 +59,22 @@ def render(
     return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
 
 
+async def render_error(request: Request, error: RayonError) -> JSONResponse:
+    """Make the answer to an error of our own."""
+    headers = {}
+    retry_after = getattr(error, "retry_after", 1 if error.status == HTTPStatus.SERVICE_UNAVAILABLE else 0)
+    if retry_after:
+        headers["Retry-After"] = str(retry_after)
+    if isinstance(error, AuthenticationError):
+        headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+    return render(error.status, f"{error.message}.", error.hint, request_id=_id(request), headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Have the application render every error so."""
-
-    @app.exception_handler(RayonError)
-    async def rayon_error(request: Request, error: RayonError) -> JSONResponse:
-        headers = {}
-        retry_after = getattr(
-            error, "retry_after", 1 if error.status == HTTPStatus.SERVICE_UNAVAILABLE else 0
-        )
-        if retry_after:
-            headers["Retry-After"] = str(retry_after)
-        if isinstance(error, AuthenticationError):
-            headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            _LOG.warning("%s %s: %s", request.method, request.url.path, error)
-        return render(error.status, f"{error.message}.", error.hint, request_id=_id(request), headers=headers)
+    app.exception_handler(RayonError)(render_error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

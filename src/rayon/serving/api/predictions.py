@@ -6,11 +6,12 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -40,6 +41,7 @@ from rayon.store.predictions import (
 )
 
 _JSON, _FORM = "application/json", "multipart/form-data"
+_LONG = 100_000
 _FIELDS = ("designation", "description", "productid", "imageid")
 
 
@@ -114,7 +116,14 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this moment is beyond the calendar") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 
 
 class Filters(BaseModel):
@@ -230,7 +239,9 @@ async def _everything(served: Services, listing: Listing) -> list[ScoreOut]:
 async def _read_listing(request: Request) -> Listing:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == _JSON:
-        return _parsed(await request.body())
+        body = await request.body()
+        # A long one may hold errors by the million, each of which takes its time.
+        return await run_in_threadpool(_parsed, body) if len(body) > _LONG else _parsed(body)
     if kind != _FORM:
         raise HTTPException(415, f"A body of the type {kind[:80]!r} cannot be read, only JSON or a form")
     async with request.form(max_files=1, max_fields=len(_FIELDS) + 1) as form:
