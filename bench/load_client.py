@@ -14,6 +14,8 @@ from rayon.data.listings import Listing
 
 _MOST_CONNECTIONS = 4000
 _LAST_ANSWERS_SECONDS = 30
+RETRY_AFTER = 1.0
+"""Seconds that the server asks for."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,25 @@ async def ask(address: str, requests: Sequence[bytes], clients: int, total: int)
     return answers
 
 
+async def crowd(address: str, requests: Sequence[bytes], clients: int, seconds: float) -> list[Answer]:
+    """Ask from many clients for a while; each waits as long as it is told to after a refusal."""
+    answers: list[Answer] = []
+    end = time.perf_counter() + seconds
+
+    async def client(number: int) -> None:
+        await asyncio.sleep(number / clients)  # they do not come at the same moment
+        connection = await _Connection.open(address)
+        while time.perf_counter() < end:
+            answer = await connection.ask(requests[number % len(requests)])
+            answers.append(answer)
+            if answer.status == 503:
+                await asyncio.sleep(RETRY_AFTER)
+        await connection.close()
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    return answers
+
+
 async def offer(address: str, requests: Sequence[bytes], rate: float, seconds: float) -> list[Answer]:
     """Ask ``rate`` times a second, whether or not earlier answers have come."""
     answers: list[Answer] = []
@@ -72,7 +93,12 @@ async def offer(address: str, requests: Sequence[bytes], rate: float, seconds: f
 
     async def one(request: bytes) -> None:
         connection = idle.pop() if idle else await _Connection.open(address)
-        answers.append(await connection.ask(request))
+        try:
+            answer = await connection.ask(request)
+        except (asyncio.IncompleteReadError, ConnectionError):  # it was idle for too long
+            connection = await _Connection.open(address)
+            answer = await connection.ask(request)
+        answers.append(answer)
         idle.append(connection)
 
     begin, number = time.perf_counter(), 0

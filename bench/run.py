@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.common import REPOSITORY
 
-NAMES = ("text", "english", "rakuten", "peers", "images", "scale")
+NAMES = ("text", "english", "rakuten", "peers", "images", "scale", "load")
 RESULTS = REPOSITORY / "bench" / "results"
 FILE = RESULTS / "results.json"
 TRIPLE = "camembert_large+tfidf+convnext_base_384_v2"
@@ -191,6 +191,59 @@ ROWS = (
         lambda r: ", ".join(f"{growth:.2f}" for growth in r["train_growth"].values()),
     ),
 )
+
+
+def _load_rows() -> tuple[Row, ...]:
+    return tuple(
+        row
+        for database in ("sqlite", "postgresql")
+        for row in (
+            Row(
+                "load",
+                f"service on {database}",
+                "text, 1, 8 and 64 clients: ratio to the ceiling",
+                "≥ 0.5",
+                lambda r, database=database: _of_clients(r, database, "ratio_to_ceiling"),  # type: ignore[misc]
+            ),
+            Row(
+                "load",
+                f"service on {database}",
+                "text, 8 clients: p99 ÷ p50",
+                "≤ 5",
+                lambda r, database=database: _tail(r, database),  # type: ignore[misc]
+            ),
+            Row(
+                "load",
+                f"service on {database}",
+                "text, asked ten times as often as it answers: p99; share refused within 50 ms",
+                "p99 kept, the rest 503",
+                lambda r, database=database: _flooded(r, database),  # type: ignore[misc]
+            ),
+        )
+    )
+
+
+def _of_clients(found: Any, database: str, figure: str) -> str:
+    if database not in found:
+        return "not run"
+    return ", ".join(str(found[database]["text"][clients][figure]) for clients in ("1", "8", "64"))
+
+
+def _tail(found: Any, database: str) -> str:
+    if database not in found:
+        return "not run"
+    figures = found[database]["text"]["8"]
+    return f"{figures['p99_ms'] / figures['p50_ms']:.2f}"
+
+
+def _flooded(found: Any, database: str) -> str:
+    if database not in found:
+        return "not run"
+    full, flood = found[database]["text"]["64"], found[database]["text"]["flood"]
+    return f"{flood['p99_ms']:.0f} ms ({full['p99_ms']:.0f} at 64 clients); {flood['refused_in_time']:.3f}"
+
+
+ROWS += _load_rows()
 
 
 def main(names: list[str]) -> int:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +62,10 @@ def start(
     trained: Path,
     rayon: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Iterator[Callable[..., Service]]:
-    """Start the server, for the reviewer ann, with more arguments; and settings by name."""
+    """Start the server, for the reviewer ann, with more arguments, under a command, and settings by name."""
     with ExitStack() as stack:
 
-        def run(*arguments: object, **settings: str) -> Service:
+        def run(*arguments: object, under: Sequence[str] = (), **settings: str) -> Service:
             environment.update(settings)
             if "ann" not in rayon("users", "list").stdout:
                 made = rayon(
@@ -81,6 +81,7 @@ def start(
             key = rayon("keys", "create", "ann").stdout.strip()
             process = subprocess.Popen(
                 [
+                    *under,
                     *(sys.executable, "-m", "rayon", "serve", "--model", str(trained), "--port", "0"),
                     *map(str, arguments),
                 ],

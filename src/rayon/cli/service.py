@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +90,8 @@ def serve_process(
         Asked, again and again, whether this process works on jobs; ``None`` where it never does.
     """
     model = load_model(settings, folder)
+    gc.collect()
+    gc.freeze()  # what is there now stays; looking through it again and again would hold up requests
     with open_database(settings) as database:
         images = open_images(settings.images_location)
         recorder = PredictionRecorder(

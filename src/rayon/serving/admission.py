@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Callable
 
 QUEUED = {("POST", path) for path in ("/api/v1/predictions", "/api/v1/predictions/batch")}
 """Methods and paths of the requests that wait for the model."""
 
 
 class Admission:
-    """Room for so many requests; used by the event loop alone. Enter it for as long as one is under way.
+    """Room for so many requests; used by the event loop alone.
 
     Parameters
     ----------
@@ -26,10 +26,29 @@ class Admission:
         """Whether there is no room for another."""
         return self._under_way >= self._most
 
-    def __enter__(self) -> None:
-        self._under_way += 1
+    def place(self) -> Place:
+        """Make a place for one request, which counts while it is taken."""
+        return Place(self._count)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._under_way -= 1
+    def _count(self, more: int) -> None:
+        self._under_way += more
+
+
+class Place:
+    """What one request takes while it is under way; `Admission.place` makes it."""
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        self._count = count
+        self._taken = False
+
+    def take(self) -> None:
+        """Count from now on, if not already."""
+        if not self._taken:
+            self._taken = True
+            self._count(1)
+
+    def leave(self) -> None:
+        """Count no longer."""
+        if self._taken:
+            self._taken = False
+            self._count(-1)

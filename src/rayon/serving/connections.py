@@ -12,58 +12,91 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from rayon.serving.admission import QUEUED
+from rayon.serving.admission import QUEUED, Admission
 from rayon.serving.limits import FULL, PATIENCE
 from rayon.serving.problems import render
 
 _STARTS = tuple(f"{method} {path}{end}".encode() for method, path in QUEUED for end in (" ", "?"))
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+) *(?:\r\n|$)", re.IGNORECASE)
 _LINGER_SECONDS = 2.0
+_SHORT = 65_536
+"""Bytes of a refused body that may as well be read to their end."""
 
 
 class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of several, by what is installed
     """A connection of a client; use `connection_class`."""
 
     patience = PATIENCE
+    admission: Admission
     full: Callable[[], bool]
     refused: Callable[[str, str, int], None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for the head of a request; `RequestLimits` watches over the bodies."""
         super().connection_made(transport)
-        self._ending = False
+        self._ending = self._refused = False
+        self._skip = 0
         self.loop.call_later(self.patience, self._end_silence)
 
     def data_received(self, data: bytes) -> None:
         """Refuse a request for which there is no room, or pass it on."""
-        if self._ending:
+        data = self._unskipped(data)
+        if self._ending or not data:
             return
         between = self.cycle is None or self.cycle.response_complete
-        if between and self.full() and data.startswith(_STARTS):
-            self._refuse(data)
-        else:
+        if not (between and data.startswith(_STARTS)):
             super().data_received(data)
+        elif not self.full():
+            # Its own task counts it, but begins only after all that arrived at the same time was looked at.
+            place = self.admission.place()
+            place.take()
+            self.loop.call_soon(place.leave)
+            super().data_received(data)
+        else:
+            self._refuse(data)
+
+    def _unskipped(self, data: bytes) -> bytes:
+        """What is left of the data after the rest of a body whose request was refused."""
+        skipped = min(self._skip, len(data))
+        self._skip -= skipped
+        return data[skipped:] if skipped else data
 
     def _refuse(self, data: bytes) -> None:
-        head, _, body = data.partition(b"\r\n\r\n")
+        head, end, body = data.partition(b"\r\n\r\n")
         length = _LENGTH.search(head)
-        whole = length is not None and int(length[1]) == len(body)
+        missing = int(length[1]) - len(body) if length is not None and end else -1
+        # Who asks first whether to send the body will not send it now.
+        stays = 0 <= missing <= _SHORT and b"100-continue" not in head.lower()
         request_id = secrets.token_hex(8).encode()
-        self.transport.write(_REFUSALS[not whole].replace(_NO_ID, request_id))
+        self.transport.write(_REFUSALS[not stays].replace(_NO_ID, request_id))
         method, path = data[:60].decode("ascii", "replace").split(" ", 2)[:2]
         self.refused(method, path.partition("?")[0], 503)
-        if not whole:
+        self._wait_for_the_next()
+        if stays:
+            self._skip = missing
+        else:
             # What is still to come is read and dropped for a moment: a reset would take the answer with it.
             self._ending = True
             self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
+    def _wait_for_the_next(self) -> None:
+        """Keep the connection for as long as after any other answer."""
+        self._refused = True
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
     def _end_silence(self) -> None:
-        if self.cycle is None:
+        if self.cycle is None and not self._refused:
             self.transport.close()
 
 
 def connection_class(
-    patience: float, full: Callable[[], bool], refused: Callable[[str, str, int], None]
+    patience: float,
+    admission: Admission,
+    full: Callable[[], bool],
+    refused: Callable[[str, str, int], None],
 ) -> type[Connection]:
     """Make the class of a server's connections.
 
@@ -71,12 +104,19 @@ def connection_class(
     ----------
     patience
         Seconds within which the head of a connection's first request has to come.
+    admission
+        Counts the requests that wait for the model.
     full
         Whether there is no room for another request that waits for the model.
     refused
         Told method, path and status of a request that was refused here.
     """
-    own = {"patience": patience, "full": staticmethod(full), "refused": staticmethod(refused)}
+    own = {
+        "patience": patience,
+        "admission": admission,
+        "full": staticmethod(full),
+        "refused": staticmethod(refused),
+    }
     return type("OwnConnection", (Connection,), own)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from rayon.errors import OverloadedError
 from rayon.serving.auth import SIGNED_IN, Client
 from rayon.serving.metrics import CONTENT_TYPE
 from rayon.serving.problems import problem_responses
@@ -24,7 +25,10 @@ def live() -> StatusOut:
 def ready(request: Request) -> StatusOut:
     """Say whether the model is loaded, the database can be reached, and there is room."""
     served = services(request)
-    served.predictions.refuse_if_full()
+    if served.is_full():
+        raise OverloadedError(
+            "As many requests are under way as can be answered in time", "Ask another process"
+        )
     schema_status(served.database)
     return StatusOut(status="ok")
 

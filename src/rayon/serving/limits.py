@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +19,9 @@ PATIENCE = 30.0
 
 _SHORT = 65_536
 """Bytes of a body that may as well be read to their end."""
+
+_PLACE_SECONDS = 0.25
+"""How long a request keeps its place without being whole."""
 
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 8 * 1024 * 1024
@@ -78,8 +81,32 @@ class RequestLimits:
             await answer(scope, receive, send)
             return
         body = _Body(scope, receive, self._max_body(scope["path"]), self._patience)
-        with self._admission if (scope["method"], scope["path"]) in QUEUED else nullcontext():
-            await self._app(scope, body.receive, body.closing(send))
+        send = body.closing(send)
+        if (scope["method"], scope["path"]) in QUEUED:
+            await self._answer_in_place(scope, body, send)
+        else:
+            await self._app(scope, body.receive, send)
+
+    async def _answer_in_place(self, scope: Scope, body: _Body, send: Send) -> None:
+        """Take a place while the request is under way, but not while its client is slow to send it."""
+        place = self._admission.place()
+        place.take()
+        slow = asyncio.get_running_loop().call_later(_PLACE_SECONDS, place.leave)
+
+        def whole() -> None:
+            slow.cancel()
+            place.take()
+
+        async def leaving(message: Message) -> None:
+            place.leave()  # before the client has the answer, so that there is room for its next request
+            await send(message)
+
+        body.on_whole = whole
+        try:
+            await self._app(scope, body.receive, leaving)
+        finally:
+            slow.cancel()
+            place.leave()
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str, dict[str, str]] | None:
         if self._stopping() and scope["path"] != ALIVE:
@@ -110,6 +137,7 @@ class _Body:
         announced = headers.get(b"content-length", b"0")
         self._long = b"transfer-encoding" in headers or int(announced if announced.isdigit() else 0) > _SHORT
         self._whole = False
+        self.on_whole: Callable[[], None] = lambda: None
 
     async def receive(self) -> Message:
         if self._whole:  # what comes now is that the client has gone, however long that takes
@@ -123,6 +151,8 @@ class _Body:
         self._whole = not message.get("more_body", False)
         if self._seen > self._limit:
             raise HTTPException(413, _too_long(self._limit))
+        if self._whole:
+            self.on_whole()
         return message
 
     def closing(self, send: Send) -> Send:

@@ -77,7 +77,9 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=connection_class(patience, services.is_full, services.metrics.count_refusal),
+                http=connection_class(
+                    patience, services.admission, services.is_full, services.metrics.count_refusal
+                ),
                 log_config=None,
                 access_log=False,
                 server_header=False,
