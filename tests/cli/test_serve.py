@@ -34,8 +34,11 @@ def test_it_starts_answers_and_stops(start: Start, kept: Kept, sqlite: str) -> N
 
 
 @pytest.mark.proof
-def test_sigterm_under_load_loses_no_request(start: Start, kept: Kept, sqlite: str) -> None:
-    service = start()
+@pytest.mark.parametrize("arguments", [(), ("--workers", 2)])
+def test_sigterm_under_load_loses_no_request(
+    start: Start, kept: Kept, sqlite: str, arguments: tuple[object, ...]
+) -> None:
+    service = start(*arguments)
     answered: list[str] = []
     refused: list[int] = []
     lost: list[str] = []
