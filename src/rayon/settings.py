@@ -26,7 +26,9 @@ class Settings(BaseSettings):
         description="Where pictures are kept: a folder, or an fsspec address such as s3://bucket/images; "
         "the folder images in RAYON_HOME where unset",
     )
-    model: Path | None = Field(default=None, description="The model folder that `rayon serve` serves")
+    model: Path | None = Field(
+        default=None, description="The model folder that answers; the champion where unset"
+    )
     audit_share: float = Field(
         default=0.01, ge=0, le=1, description="Share of all predictions that is drawn for review at random"
     )

@@ -65,7 +65,9 @@ def start(
     """Start the server, for the reviewer ann, with more arguments, under a command, and settings by name."""
     with ExitStack() as stack:
 
-        def run(*arguments: object, under: Sequence[str] = (), **settings: str) -> Service:
+        def run(
+            *arguments: object, under: Sequence[str] = (), pinned: bool = True, **settings: str
+        ) -> Service:
             environment.update(settings)
             if "ann" not in rayon("users", "list").stdout:
                 made = rayon(
@@ -82,7 +84,8 @@ def start(
             process = subprocess.Popen(
                 [
                     *under,
-                    *(sys.executable, "-m", "rayon", "serve", "--model", str(trained), "--port", "0"),
+                    *(sys.executable, "-m", "rayon", "serve", "--port", "0"),
+                    *(("--model", str(trained)) if pinned else ()),
                     *map(str, arguments),
                 ],
                 env=environment,

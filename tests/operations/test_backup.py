@@ -61,9 +61,12 @@ LINK = b"a symbolic link"
 def as_of_the_first_migration(members: Members, about: dict[str, Any]) -> None:
     """What a Rayon of that time would have written: no jobs, and predictions that know of none."""
     about |= {"revision": "0001", "jobs": 0}
-    for name in [name for name in members if "job" in name]:
+    later = ("jobs", "job_failures", "model_versions", "pointers", "promotions")
+    for name in [
+        name for name in members if name.startswith(("jobs/", *(f"tables/{one}." for one in later)))
+    ]:
         del members[name]
-    about["rows"] = {name: n for name, n in about["rows"].items() if "job" not in name}
+    about["rows"] = {name: n for name, n in about["rows"].items() if name not in later}
     lines = gzip.decompress(members["tables/predictions.jsonl.gz"]).decode().strip().split("\n")
     old = [{key: value for key, value in json.loads(line).items() if "job" not in key} for line in lines]
     members["tables/predictions.jsonl.gz"] = gzip.compress("\n".join(map(json.dumps, old)).encode())

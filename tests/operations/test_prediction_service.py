@@ -13,7 +13,7 @@ from sqlalchemy import text
 from rayon.data.listings import Listing
 from rayon.errors import OverloadedError, StoreUnavailableError
 from rayon.learning.model import ProductClassifier
-from rayon.operations.prediction_recorder import PredictionRecorder, Question, warm_up
+from rayon.operations.prediction_recorder import PredictionRecorder, Question
 from rayon.operations.prediction_service import MAX_WAITING, PredictionService
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
@@ -152,8 +152,3 @@ def test_an_empty_listing_is_answered_by_an_error_and_not_stored(
         empty, full = future.result(60)
     assert (empty.code, bool(empty.error)) == ("", True)
     assert [one.id for one in kept(database)] == [full.id]
-
-
-def test_warming_up_leaves_nothing_behind(model: ProductClassifier, database: Database) -> None:
-    warm_up(model)
-    assert kept(database) == []

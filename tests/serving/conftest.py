@@ -18,6 +18,7 @@ from rayon.operations.jobs import Jobs
 from rayon.operations.passwords import hash_password
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
+from rayon.operations.registry import Registry
 from rayon.serving.app import create_app
 from rayon.serving.metrics import Metrics
 from rayon.serving.server import Server, address_of, listen
@@ -47,7 +48,10 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     )
     predictions = PredictionService(recorder)
     jobs = Jobs(database, tmp_path / "jobs")
-    yield Services(database, images, accounts, predictions, jobs, tmp_path / "exports", metrics=metrics)
+    registry = Registry(database, tmp_path / "models")
+    yield Services(
+        database, images, accounts, predictions, jobs, tmp_path / "exports", registry, metrics=metrics
+    )
     predictions.close()
 
 

@@ -47,6 +47,11 @@ TABLE = {
     ("GET", "/api/v1/audit"): ADMIN,
     ("GET", "/api/v1/taxonomy"): CLIENT,
     ("GET", "/api/v1/model"): CLIENT,
+    ("GET", "/api/v1/models"): REVIEWER,
+    ("GET", "/api/v1/models/promotions"): REVIEWER,
+    ("GET", "/api/v1/models/{name}"): REVIEWER,
+    ("POST", "/api/v1/models/{name}/promote"): ADMIN,
+    ("POST", "/api/v1/models/rollback"): ADMIN,
 }
 
 

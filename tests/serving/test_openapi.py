@@ -15,6 +15,7 @@ from rayon.operations.accounts import Accounts
 from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
+from rayon.operations.registry import Registry
 from rayon.serving.app import create_app
 from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
@@ -52,7 +53,8 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     _, secret = accounts.create_key("admin", "test", "test")
     predictions = PredictionService(PredictionRecorder(model, database, images), max_waiting=10**6)
     jobs = Jobs(database, tmp_path / "jobs")
-    services = Services(database, images, accounts, predictions, jobs, tmp_path / "exports")
+    registry = Registry(database, tmp_path / "models")
+    services = Services(database, images, accounts, predictions, jobs, tmp_path / "exports", registry)
     listening, ready = listen("127.0.0.1", 0), threading.Event()
     server = Server(create_app(services), services, drain_seconds=0, ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -27,7 +27,12 @@ _COMMANDS = {
     "backup": "rayon.cli.backup",
     "restore": "rayon.cli.backup",
 }
-_GROUPS = {"users": "rayon.cli.users", "keys": "rayon.cli.users", "db": "rayon.cli.database"}
+_GROUPS = {
+    "users": "rayon.cli.users",
+    "keys": "rayon.cli.users",
+    "models": "rayon.cli.models",
+    "db": "rayon.cli.database",
+}
 """Command to its module."""
 
 

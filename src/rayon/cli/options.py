@@ -23,6 +23,14 @@ Catalogues = Annotated[
 ModelDir = Annotated[
     Path, typer.Argument(metavar="MODEL_DIR", help="A folder that `rayon train` made.", show_default=False)
 ]
+PinnedModel = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL_DIR",
+        help="Pins what answers. RAYON_MODEL where not given; without both, the champion answers.",
+    ),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option(

@@ -19,6 +19,7 @@ from rayon.cli.logs import set_up_logs
 from rayon.cli.service import model_folder, open_database, serve_process
 from rayon.errors import RayonError
 from rayon.operations.accounts import Accounts
+from rayon.operations.registry import Registry
 from rayon.operations.turns import Turn
 from rayon.serving.metrics import SHARED_FOLDER, Metrics, forget_process
 from rayon.serving.server import address_of, listen
@@ -31,7 +32,11 @@ HOST, PORT = "127.0.0.1", 8000
 def serve(
     model: Annotated[
         Path | None,
-        typer.Option("--model", metavar="MODEL_DIR", help="What answers; RAYON_MODEL where not given."),
+        typer.Option(
+            "--model",
+            metavar="MODEL_DIR",
+            help="Pins what answers; RAYON_MODEL, or else the champion, where not given.",
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = PORT,
@@ -48,11 +53,11 @@ def serve(
     """
     settings = Settings()
     set_up_logs(settings.log_format, settings.log_level)
-    run_service(settings, model_folder(settings, model), host, port, workers, worker=not no_worker)
+    run_service(settings, model, host, port, workers, worker=not no_worker)
 
 
 def run_service(
-    settings: Settings, folder: Path, host: str, port: int, workers: int = 1, *, worker: bool = True
+    settings: Settings, model: Path | None, host: str, port: int, workers: int = 1, *, worker: bool = True
 ) -> None:
     """Bring the database up to date, load the model, and serve until told to stop."""
     listening = listen(host, port)
@@ -60,6 +65,7 @@ def run_service(
         if not Accounts(database).users():
             say("There is no user yet; make one with: rayon users create NAME --role admin")
         where = database.address
+        folder = model_folder(settings, Registry(database, settings.models), model)
     how = f" in {workers} processes" if workers > 1 else ""
     say(f"Loading {folder}{how}")
 
@@ -67,17 +73,17 @@ def run_service(
         say(f"Serving on {address_of(listening)} with {where}{how}; Ctrl-C stops")
 
     if workers > 1:
-        _serve_in_processes(settings, folder, listening, workers, worker, ready)
+        _serve_in_processes(settings, model, listening, workers, worker, ready)
     else:
         jobs_when = _always if worker else None
         with suppress(KeyboardInterrupt):  # an interrupt is raised again once everything has ended
-            serve_process(settings, folder, listening, ready=ready, metrics=Metrics(), jobs_when=jobs_when)
+            serve_process(settings, model, listening, ready=ready, metrics=Metrics(), jobs_when=jobs_when)
     say("Stopped.")
 
 
 def _serve_in_processes(
     settings: Settings,
-    folder: Path,
+    model: Path | None,
     listening: socket.socket,
     count: int,
     worker: bool,
@@ -88,7 +94,7 @@ def _serve_in_processes(
         os.environ[SHARED_FOLDER] = name  # the processes inherit it
         Supervisor(
             _one_of_several,
-            (settings, folder, listening, shared, worker),
+            (settings, model, listening, shared, worker),
             count,
             ready=ready,
             ended=lambda pid: forget_process(shared, pid),
@@ -98,7 +104,7 @@ def _serve_in_processes(
 def _one_of_several(
     lifeline: Lifeline,
     settings: Settings,
-    folder: Path,
+    model: Path | None,
     listening: socket.socket,
     shared: Path,
     worker: bool,
@@ -112,7 +118,7 @@ def _one_of_several(
     try:
         serve_process(
             settings,
-            folder,
+            model,
             listening,
             ready=lifeline.ready,
             metrics=Metrics(shared),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rayon.errors import ModelError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
+from rayon.operations.hot_swap import ModelFollower, settle_memory
 from rayon.operations.jobs import Jobs, Worker
-from rayon.operations.prediction_recorder import PredictionRecorder, warm_up
+from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
+from rayon.operations.registry import Registry
+from rayon.operations.smoke import run_smoke_set
 from rayon.serving.admission import Admission
 from rayon.serving.app import create_app
 from rayon.serving.metrics import Metrics
@@ -26,18 +29,46 @@ from rayon.store.images import open_images
 from rayon.store.schema import upgrade_schema
 
 
-def model_folder(settings: Settings, given: Path | None) -> Path:
-    """Decide which model answers.
+def model_folder(settings: Settings, registry: Registry, given: Path | None) -> Path:
+    """Decide which model answers at first: the one that is named, or the champion.
 
     Raises
     ------
     ModelError
-        When none is named.
+        When there is neither.
     """
-    folder = given or settings.model
-    if folder is None:
-        raise ModelError("No model is named", "Give one with --model, or train one: rayon train --help")
-    return folder
+    named = given or settings.model
+    if named is not None:
+        return named
+    champion = registry.champion()
+    if champion is None:
+        raise ModelError(
+            "No model is named, and none is registered",
+            "Name one with --model, or register one: rayon models import MODEL_DIR --promote",
+        )
+    return registry.folder_of(champion)
+
+
+@contextmanager
+def following(
+    settings: Settings, registry: Registry, folder: Path, recorder: PredictionRecorder, *, pinned: bool
+) -> Iterator[ModelFollower | None]:
+    """Follow the champion in the background, unless one model is pinned."""
+    if pinned:
+        yield None
+        return
+
+    def swap(model: ProductClassifier) -> None:
+        recorder.model = model
+
+    follower = ModelFollower(registry, partial(load_model, settings), swap, folder.name)
+    thread = threading.Thread(target=follower.run, name="rayon-follower")
+    thread.start()
+    try:
+        yield follower
+    finally:
+        follower.stop()
+        thread.join()
 
 
 def known_models(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
@@ -61,13 +92,13 @@ def open_database(settings: Settings) -> Iterator[Database]:
 def load_model(settings: Settings, folder: Path) -> ProductClassifier:
     """Load a model and try it."""
     model = ProductClassifier.load(folder, cache=None, threads=settings.threads)
-    warm_up(model)
+    run_smoke_set(model)
     return model
 
 
 def serve_process(
     settings: Settings,
-    folder: Path,
+    given: Path | None,
     listening: socket.socket,
     *,
     ready: Callable[[], None],
@@ -78,8 +109,8 @@ def serve_process(
 
     Parameters
     ----------
-    settings, folder
-        What is set, and the model.
+    settings, given
+        What is set, and the model folder where one is pinned.
     listening
         The socket.
     ready
@@ -89,10 +120,11 @@ def serve_process(
     jobs_when
         Asked, again and again, whether this process works on jobs; ``None`` where it never does.
     """
-    model = load_model(settings, folder)
-    gc.collect()
-    gc.freeze()  # what is there now stays; looking through it again and again would hold up requests
     with open_database(settings) as database:
+        registry = Registry(database, settings.models)
+        folder = model_folder(settings, registry, given)
+        model = load_model(settings, folder)
+        settle_memory()
         images = open_images(settings.images_location)
         recorder = PredictionRecorder(
             model,
@@ -101,21 +133,26 @@ def serve_process(
             audit_share=settings.audit_share,
             observe=metrics.count_predictions,
         )
-        services = Services(
-            database=database,
-            images=images,
-            accounts=Accounts(database),
-            predictions=PredictionService(recorder, settings.max_waiting),
-            jobs=Jobs(database, settings.jobs),
-            exports=settings.home / "exports",
-            deadline=settings.deadline,
-            metrics=metrics,
-            admission=Admission(settings.max_waiting),
-        )
-        server = Server(create_app(services), services, drain_seconds=settings.drain_seconds, ready=ready)
-        worker = Worker(recorder, database, settings.jobs)
-        with _in_background(worker, jobs_when):
-            server.run(sockets=[listening])
+        pinned = given is not None or settings.model is not None
+        with following(settings, registry, folder, recorder, pinned=pinned) as follower:
+            services = Services(
+                database=database,
+                images=images,
+                accounts=Accounts(database),
+                predictions=PredictionService(recorder, settings.max_waiting),
+                jobs=Jobs(database, settings.jobs),
+                exports=settings.home / "exports",
+                registry=registry,
+                follower=follower,
+                deadline=settings.deadline,
+                metrics=metrics,
+                admission=Admission(settings.max_waiting),
+            )
+            app = create_app(services)
+            server = Server(app, services, drain_seconds=settings.drain_seconds, ready=ready)
+            worker = Worker(recorder, database, settings.jobs)
+            with _in_background(worker, jobs_when):
+                server.run(sockets=[listening])
 
 
 @contextmanager

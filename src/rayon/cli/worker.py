@@ -11,9 +11,10 @@ import typer
 
 from rayon.cli.console import say
 from rayon.cli.logs import set_up_logs
-from rayon.cli.service import load_model, model_folder, open_database
+from rayon.cli.service import following, load_model, model_folder, open_database
 from rayon.operations.jobs import Worker
 from rayon.operations.prediction_recorder import PredictionRecorder
+from rayon.operations.registry import Registry
 from rayon.settings import Settings
 from rayon.store.images import open_images
 
@@ -21,7 +22,11 @@ from rayon.store.images import open_images
 def worker(
     model: Annotated[
         Path | None,
-        typer.Option("--model", metavar="MODEL_DIR", help="What answers; RAYON_MODEL where not given."),
+        typer.Option(
+            "--model",
+            metavar="MODEL_DIR",
+            help="Pins what answers; RAYON_MODEL, or else the champion, where not given.",
+        ),
     ] = None,
 ) -> None:
     """Classify the files that were sent as jobs; any number of workers share them.
@@ -32,11 +37,12 @@ def worker(
     """
     settings = Settings()
     set_up_logs(settings.log_format, settings.log_level)
-    folder = model_folder(settings, model)
-    say(f"Loading {folder}")
-    loaded = load_model(settings, folder)
     with open_database(settings) as database:
+        registry = Registry(database, settings.models)
+        folder = model_folder(settings, registry, model)
+        say(f"Loading {folder}")
         images = open_images(settings.images_location)
+        loaded = load_model(settings, folder)
         recorder = PredictionRecorder(loaded, database, images, audit_share=settings.audit_share)
         running = Worker(recorder, database, settings.jobs)
 
@@ -46,5 +52,7 @@ def worker(
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         say(f"Working on jobs of {database.address}; Ctrl-C stops after the current part")
-        running.run()
+        pinned = model is not None or settings.model is not None
+        with following(settings, registry, folder, recorder, pinned=pinned):
+            running.run()
     say("Stopped.")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from PIL import Image
 from sqlalchemy import Connection
 
 from rayon.data.image import plain_jpeg
 from rayon.data.listings import Listing
-from rayon.errors import ImageError, ModelError
+from rayon.errors import ImageError
 from rayon.learning.model import ProductClassifier
 from rayon.learning.prediction import Prediction
 from rayon.store.database import Database
@@ -39,7 +37,7 @@ class PredictionRecorder:
     Parameters
     ----------
     model
-        Loaded once.
+        Loaded. Another may be put in its place at any moment: what is being answered stays with the old one.
     database, images
         Where predictions and their pictures are kept.
     audit_share
@@ -94,9 +92,10 @@ class PredictionRecorder:
         StoreUnavailableError
             When they cannot be stored; none of them is then.
         """
-        predictions = self.model.decide([question.listing for question in questions])
+        model = self.model  # another may take its place meanwhile
+        predictions = model.decide([question.listing for question in questions])
         stored = [
-            self._stored(question, prediction, user)
+            self._stored(question, prediction, user, model.version_)
             for question, prediction, user in zip(questions, predictions, user_ids, strict=True)
         ]
         self._keep(stored)
@@ -126,9 +125,10 @@ class PredictionRecorder:
         bool
             What ``advance`` answered.
         """
-        predictions = self.model.decide([question.listing for _, question in questions])
+        model = self.model
+        predictions = model.decide([question.listing for _, question in questions])
         stored = [
-            replace(self._stored(question, prediction, user_id), job_id=job_id, job_row=row)
+            replace(self._stored(question, prediction, user_id, model.version_), job_id=job_id, job_row=row)
             for (row, question), prediction in zip(questions, predictions, strict=True)
         ]
         errors = {row: one.error for (row, _), one in zip(questions, stored, strict=True) if not one.code}
@@ -145,7 +145,9 @@ class PredictionRecorder:
         self._observe(answered)
         return True
 
-    def _stored(self, question: Question, prediction: Prediction, user_id: str | None) -> StoredPrediction:
+    def _stored(
+        self, question: Question, prediction: Prediction, user_id: str | None, version: str
+    ) -> StoredPrediction:
         listing = question.listing
         drawn = self._chance() < self._audit_share
         return StoredPrediction(
@@ -168,7 +170,7 @@ class PredictionRecorder:
             alternatives=[asdict(alternative) for alternative in prediction.alternatives],
             scores={name: asdict(score) for name, score in prediction.scores.items()},
             error=prediction.error,
-            model_version=self.model.version_,
+            model_version=version,
             queued_for="audit" if drawn else ("review" if prediction.decision == "review" else None),
             audit_probability=self._audit_share,
         )
@@ -176,18 +178,3 @@ class PredictionRecorder:
 
 def _storable(text: str) -> str:
     return text.replace("\0", "")  # PostgreSQL keeps none
-
-
-def warm_up(model: ProductClassifier) -> None:
-    """Answer one listing for nobody, so that the first to ask does not wait.
-
-    Raises
-    ------
-    ModelError
-        When the model gives no answer.
-    """
-    picture = io.BytesIO()
-    Image.new("RGB", (64, 64), (200, 30, 30)).save(picture, "PNG")
-    (prediction,) = model.decide([Listing("warm up", image=picture.getvalue())])
-    if not prediction.code:
-        raise ModelError(f"The model does not answer ({prediction.error})", "Train it again")

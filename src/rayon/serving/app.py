@@ -17,6 +17,7 @@ from rayon.serving.api import (
     exports,
     jobs,
     model,
+    models,
     predictions,
     users,
     validations,
@@ -67,7 +68,7 @@ def create_app(
     services.metrics.watch(lambda: services.predictions.waiting)
     problems.install(app)
     app.include_router(health.router)
-    for resource in (exports, predictions, explanations, validations, jobs, users, audit, model):
+    for resource in (exports, predictions, explanations, validations, jobs, users, audit, model, models):
         app.include_router(
             resource.router,
             prefix="/api/v1",

@@ -25,6 +25,7 @@ from rayon.operations.passwords import MAX_PASSWORD, MIN_PASSWORD
 from rayon.store.accounts import ApiKey, User
 from rayon.store.audit import AuditEntry
 from rayon.store.jobs import Job
+from rayon.store.models import ModelVersion, Promotion
 from rayon.store.predictions import StoredPrediction, Validation
 
 MAX_LISTINGS = 1000
@@ -381,6 +382,53 @@ class ModelOut(BaseModel):
     codes: int
     precision: float = Field(description="What the accepted listings as a whole are promised to keep")
     policy: str = Field(description="The promise, and what it rests on, in a sentence")
+    pinned: bool = Field(description="Whether this process stays with this model, whatever is promoted")
+    champion: str | None = Field(description="The name of the model that should answer")
+    problem: str = Field(description="Why the champion does not answer; empty where it does")
+
+
+class ModelVersionOut(BaseModel):
+    """A model that is registered."""
+
+    name: str = Field(description="The first 12 digits of its version")
+    version: str
+    champion: bool = Field(description="Whether it is the one that serves")
+    created_at: datetime
+    registered_at: datetime
+    registered_by: str
+    source: str
+    parent: str | None = Field(description="The champion when it was registered")
+    size_bytes: int
+    figures: dict[str, Any] = Field(description="Its data, its promise and its figures, from its model.json")
+
+    @classmethod
+    def of(cls, version: ModelVersion, champion: str | None) -> Self:
+        """Make it from what is stored."""
+        same = {name: getattr(version, name) for name in cls.model_fields if name != "champion"}
+        return cls(**same, champion=version.name == champion)
+
+
+class ReasonIn(_Model):
+    """Why the champion is changed."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_without_nul)]
+
+
+class PromotionOut(BaseModel):
+    """One change of the champion."""
+
+    id: int
+    at: datetime
+    actor: str
+    kind: Literal["promote", "rollback"]
+    model: str
+    previous: str | None
+    reason: str
+
+    @classmethod
+    def of(cls, promotion: Promotion) -> Self:
+        """Make it from what is stored."""
+        return cls(**{name: getattr(promotion, name) for name in cls.model_fields})
 
 
 class StatusOut(BaseModel):

@@ -10,9 +10,11 @@ from fastapi import Request
 
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
+from rayon.operations.hot_swap import ModelFollower
 from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import MAX_WAITING, PredictionService
+from rayon.operations.registry import Registry
 from rayon.serving.admission import Admission
 from rayon.serving.metrics import Metrics
 from rayon.store.database import Database
@@ -27,6 +29,10 @@ class Services:
     ----------
     exports
         Folder of files that are made to be downloaded; empty but while they are.
+    registry
+        The models that are kept.
+    follower
+        Keeps this process on the champion; ``None`` where one model is pinned.
     deadline
         Seconds within which a prediction is answered, or refused.
     lease_seconds
@@ -45,6 +51,8 @@ class Services:
     predictions: PredictionService
     jobs: Jobs
     exports: Path
+    registry: Registry
+    follower: ModelFollower | None = None
     deadline: float = 10.0
     lease_seconds: int = 600
     stopping: threading.Event = field(default_factory=threading.Event)

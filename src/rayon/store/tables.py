@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -176,4 +177,38 @@ audit_log = Table(
     Column("action", String(40), nullable=False),
     Column("subject", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("name", String(12), primary_key=True),
+    Column("version", String(64), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("registered_at", Moment, nullable=False),
+    Column("registered_by", String(100), nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("parent", String(12)),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("figures", JSON, nullable=False),
+)
+
+pointers = Table(
+    "pointers",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("model", String(12), ForeignKey("model_versions.name"), nullable=False),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("model", String(12), ForeignKey("model_versions.name"), nullable=False),
+    Column("previous", String(12)),
+    Column("reason", Text, nullable=False),
+    Column("verdict", JSON(none_as_null=True)),
 )

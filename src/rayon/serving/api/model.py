@@ -28,7 +28,8 @@ def taxonomy(request: Request, _user: Client) -> list[CategoryOut]:
 @router.get("/model")
 def model(request: Request, _user: Client) -> ModelOut:
     """See which model answers, and what it promises."""
-    serving = services(request).model
+    served = services(request)
+    serving, follower = served.model, served.follower
     report = serving.policy_.report()
     return ModelOut(
         version=serving.version_,
@@ -36,4 +37,7 @@ def model(request: Request, _user: Client) -> ModelOut:
         codes=len(serving.classes_),
         precision=report["precision"],
         policy=report["message"],
+        pinned=follower is None,
+        champion=served.registry.champion(),
+        problem=follower.problem if follower else "",
     )

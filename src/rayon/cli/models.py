@@ -1,0 +1,162 @@
+"""``rayon models``: the models that are kept, and the one that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from rayon.cli.console import out, print_json, say
+from rayon.cli.options import Json, ModelDir
+from rayon.cli.service import open_database
+from rayon.operations.accounts import COMMAND_LINE as ACTOR
+from rayon.operations.registry import Registry
+from rayon.settings import Settings
+from rayon.store.models import ModelVersion, Promotion
+
+models = typer.Typer(no_args_is_help=True, help="The models that are kept, and the one that serves.")
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Of a model, or the beginning of its name.", show_default=False),
+]
+Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
+
+
+@models.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the models that are registered, the last one first.
+
+    Example: rayon models list
+    """
+    with _registry() as registry:
+        found, champion = registry.versions(), registry.champion()
+    if as_json:
+        print_json({"models": [_version(one, champion) for one in found]})
+        return
+    table = Table(Column("name", no_wrap=True), "trained", "listings", "F1", "accepted", "promise", "")
+    for one in found:
+        fused = one.figures["figures"]["modalities"]["fused"]
+        table.add_row(
+            one.name,
+            f"{one.created_at:%Y-%m-%d %H:%M}",
+            f"{one.figures['data']['trusted']:,}",
+            f"{fused['weighted_f1']:.3f}",
+            "–" if fused["coverage"] is None else f"{fused['coverage']:.3f}",
+            f"{one.figures['promise']['precision']:.0%}",
+            "champion" if one.name == champion else "",
+        )
+    out.print(table)
+
+
+@models.command()
+def show(name: Name, as_json: Json = False) -> None:
+    """Show a model and when it served.
+
+    Example: rayon models show 3f2a
+    """
+    with _registry() as registry:
+        found, champion = registry.find(name), registry.champion()
+        served = [one for one in registry.promotions() if one.model == found.name]
+        folder = registry.folder_of(found.name)
+    if as_json:
+        moves = [_promotion(one) for one in served]
+        print_json({**_version(found, champion), "folder": str(folder), "promotions": moves})
+        return
+    out.print((folder / "MODEL_CARD.md").read_text(encoding="utf-8"), markup=False)
+    for one in served:
+        out.print(_sentence(one), markup=False)
+
+
+@models.command("import")
+def import_(
+    folder: ModelDir,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it the champion at once.")] = False,
+    reason: Reason = "imported",
+    as_json: Json = False,
+) -> None:
+    """Keep a copy of a model folder in RAYON_HOME, and register it.
+
+    Example: rayon models import model --promote
+    """
+    with _registry() as registry:
+        made = registry.register(folder, ACTOR)
+        if promote and registry.champion() != made.name:
+            registry.promote(made.name, ACTOR, reason)
+        champion = registry.champion()
+    if as_json:
+        print_json(_version(made, champion))
+    else:
+        state = "is the champion" if champion == made.name else "is registered"
+        out.print(f"{made.name} {state}.", markup=False)
+
+
+@models.command()
+def export(
+    name: Name,
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made.", show_default=False)],
+) -> None:
+    """Copy the folder of a model.
+
+    Example: rayon models export 3f2a model
+    """
+    with _registry() as registry:
+        registry.export(name, to)
+    say(f"{to} holds the model.")
+
+
+@models.command()
+def promote(name: Name, reason: Reason, as_json: Json = False) -> None:
+    """Make a model the champion; processes that serve follow within seconds.
+
+    Example: rayon models promote 3f2a --reason "better on shoes"
+    """
+    with _registry() as registry:
+        _tell(registry.promote(name, ACTOR, reason), as_json)
+
+
+@models.command()
+def rollback(reason: Reason, as_json: Json = False) -> None:
+    """Go back to the champion before this one; again, and to the one before that.
+
+    Example: rayon models rollback --reason "complaints about shoes"
+    """
+    with _registry() as registry:
+        _tell(registry.rollback(ACTOR, reason), as_json)
+
+
+@contextmanager
+def _registry() -> Iterator[Registry]:
+    settings = Settings()
+    with open_database(settings) as database:
+        yield Registry(database, settings.models)
+
+
+def _tell(promotion: Promotion, as_json: bool) -> None:
+    if as_json:
+        print_json(_promotion(promotion))
+    else:
+        out.print(_sentence(promotion), markup=False)
+
+
+def _sentence(one: Promotion) -> str:
+    word = "rolled back to" if one.kind == "rollback" else "promoted"
+    after = f" after {one.previous}" if one.previous else ""
+    return f"{one.at:%Y-%m-%d %H:%M} UTC: {one.actor} {word} {one.model}{after} ({one.reason})."
+
+
+def _version(version: ModelVersion, champion: str | None) -> dict[str, Any]:
+    return _plain(asdict(version)) | {"champion": version.name == champion}
+
+
+def _promotion(promotion: Promotion) -> dict[str, Any]:
+    return _plain(asdict(promotion))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if name.endswith("at") else value for name, value in values.items()}
