@@ -1,0 +1,352 @@
+"""The gate: whether a challenger may replace the champion, judged on the same golden listings.
+
+Nobody sees the gate's listings in training, and both models are scored on them afresh, so that every
+comparison is paired: what both answer alike tells nothing, and only the listings on which they differ count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, stats
+
+from rayon.errors import RayonError
+from rayon.learning.bootstrap import class_counts, f1_scores, one_hot, resampled_totals, weighted_f1
+from rayon.learning.calibration import expected_calibration_error, perfect_calibration_ece
+from rayon.learning.curves import confidence_bins
+
+_ECE_BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class GateThresholds:
+    """What the gate asks for; the one place where it is written.
+
+    Parameters
+    ----------
+    alpha
+        How often an equal challenger may be promoted.
+    code_loss
+        How much of a code's listings a challenger may lose: more, beyond doubt, blocks it.
+    code_alpha
+        How often any code blocks a challenger that loses no more than that, over all codes together.
+    min_code_listings
+        Golden listings that a code needs to block.
+    promise_alpha
+        How often a challenger that keeps its promised precision is blocked all the same.
+    calibration_alpha
+        How often a challenger that is calibrated as well as the champion is blocked all the same.
+    permutations, resamples
+        Of the test of weighted F1, and of the one of calibration.
+    """
+
+    alpha: float = 0.05
+    code_loss: float = 0.05
+    code_alpha: float = 0.05
+    min_code_listings: int = 50
+    promise_alpha: float = 0.05
+    calibration_alpha: float = 0.05
+    permutations: int = 9_999
+    resamples: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenScores:
+    """What a model answered for the N golden listings.
+
+    Parameters
+    ----------
+    proba
+        ``float64[N, K]``, calibrated.
+    accepted
+        ``bool[N]``, by the model's own policy.
+    promise
+        The precision that it promises for what it accepts.
+    """
+
+    proba: NDArray[np.float64]
+    accepted: NDArray[np.bool_]
+    promise: float
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Class indices ``int64[N]``."""
+        return np.asarray(self.proba.argmax(axis=1), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the gate looked at.
+
+    Parameters
+    ----------
+    name
+        ``"better"``, ``"codes"``, ``"promise"`` or ``"calibration"``.
+    passed
+        Whether it stands in the way of nothing.
+    reason
+        One sentence with the figures.
+    figures
+        JSON-ready.
+    """
+
+    name: str
+    passed: bool
+    reason: str
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate found; the challenger may replace the champion where every check passed."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the challenger may replace the champion."""
+        return all(check.passed for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
+
+
+def judge(
+    y: NDArray[np.int64],
+    champion: GoldenScores,
+    challenger: GoldenScores,
+    codes: Sequence[str],
+    thresholds: GateThresholds | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Judge a challenger against the champion.
+
+    Parameters
+    ----------
+    y
+        ``int64[N]``, the true classes of the golden listings.
+    champion, challenger
+        What both answered, columns in the order of ``codes``.
+    codes
+        The K codes.
+    thresholds
+        What is asked for.
+    seed
+        Of the permutations.
+
+    Raises
+    ------
+    RayonError
+        When the arrays do not fit each other, or there is no listing.
+    """
+    asked = thresholds or GateThresholds()
+    shape = (len(y), len(codes))
+    if not len(y) or champion.proba.shape != shape or challenger.proba.shape != shape:
+        raise RayonError(
+            f"Scores of the shapes {champion.proba.shape} and {challenger.proba.shape} cannot be compared "
+            f"on {shape[0]} listings and {shape[1]} codes",
+            "Score both models on the same golden listings, with the same codes",
+        )
+    return Verdict(
+        (
+            _better(y, champion.predicted, challenger.predicted, len(codes), asked, seed),
+            _codes(y, champion.predicted, challenger.predicted, codes, asked),
+            _promise(y, challenger, asked),
+            _calibration(y, champion, challenger, asked, seed),
+        )
+    )
+
+
+def permutation_test(
+    y: NDArray[np.int64],
+    champion: NDArray[np.int64],
+    challenger: NDArray[np.int64],
+    n_classes: int,
+    permutations: int = 9_999,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Test whether the challenger's weighted F1 is higher than the champion's.
+
+    Were both equally good, either could have given either answer: so the two answers of each listing on which
+    they differ are exchanged at random, and the observed difference is compared with those that come about
+    (Yeh, "More accurate tests for the statistical significance of result differences", 2000).
+
+    Parameters
+    ----------
+    y, champion, challenger
+        ``int64[N]``, true and predicted classes.
+    n_classes
+        K.
+    permutations, seed
+        Of the exchanges.
+
+    Returns
+    -------
+    tuple
+        The observed difference, and the one-sided p-value.
+    """
+    differ = np.flatnonzero(champion != challenger)
+    first, second = (
+        np.asarray(class_counts(y, predicted, n_classes).sum(axis=0), dtype=np.float64)
+        for predicted in (champion, challenger)
+    )
+    moved = (
+        class_counts(y[differ], challenger[differ], n_classes)
+        - class_counts(y[differ], champion[differ], n_classes)
+    ).toarray()
+    exchanged = np.random.default_rng(seed).random((permutations, len(differ))) < 0.5
+    shift = exchanged.astype(np.float64) @ moved
+    observed = float(_f1(second) - _f1(first))
+    by_chance = _f1(second - shift) - _f1(first + shift)
+    # The observed assignment is one of those that chance may bring about.
+    as_large = int((by_chance >= observed - 1e-12).sum())
+    return observed, (1 + as_large) / (1 + permutations)
+
+
+def loss_p_values(
+    n: NDArray[np.int64], lost: NDArray[np.int64], gained: NDArray[np.int64], loss: float
+) -> NDArray[np.float64]:
+    """Test for each code whether more than a share of its listings is lost on balance.
+
+    Parameters
+    ----------
+    n, lost, gained
+        ``int64[C]``: listings of a code, those that only the champion gets right, and only the challenger.
+    loss
+        The share that may be lost.
+
+    Returns
+    -------
+    ndarray
+        One-sided p-values ``float64[C]`` of Tango's score test for paired proportions (Statistics in
+        Medicine, 1998), which holds its level where few or no listings differ.
+    """
+    total, b, c = (np.asarray(values, dtype=np.float64) for values in (n, lost, gained))
+    linear = -b - c + (2 * total - b + c) * loss
+    root = np.sqrt(np.maximum(linear**2 + 8 * total * c * loss * (1 - loss), 0))
+    only_challenger = (root - linear) / (4 * total)
+    spread = np.sqrt(total * np.maximum(2 * only_challenger + loss * (1 - loss), 1e-12))
+    return np.asarray(stats.norm.sf((b - c - total * loss) / spread))
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjust p-values for being several (Holm, Scandinavian Journal of Statistics, 1979)."""
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(p_values))
+    stepped = p_values[order] * np.arange(len(p_values), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    return adjusted
+
+
+def _f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    true, predicted, right = np.split(counts, 3, axis=-1)
+    return weighted_f1(f1_scores(right, true, predicted), true)
+
+
+def _better(
+    y: NDArray[np.int64],
+    champion: NDArray[np.int64],
+    challenger: NDArray[np.int64],
+    n_classes: int,
+    asked: GateThresholds,
+    seed: int,
+) -> Check:
+    gain, p_value = permutation_test(y, champion, challenger, n_classes, asked.permutations, seed)
+    passed = p_value <= asked.alpha
+    differ = int((champion != challenger).sum())
+    word = "better" if passed else "not shown to be better"
+    return Check(
+        "better",
+        passed,
+        f"The challenger is {word}: weighted F1 {gain:+.4f} on {len(y):,} listings, of which {differ:,} are "
+        f"answered differently (p = {p_value:.4f}, at most {asked.alpha:g} is asked for)",
+        {"gain": gain, "p_value": p_value, "alpha": asked.alpha, "listings": len(y), "differ": differ},
+    )
+
+
+def _codes(
+    y: NDArray[np.int64],
+    champion: NDArray[np.int64],
+    challenger: NDArray[np.int64],
+    codes: Sequence[str],
+    asked: GateThresholds,
+) -> Check:
+    n = np.bincount(y, minlength=len(codes))
+    lost = np.bincount(y[(champion == y) & (challenger != y)], minlength=len(codes))
+    gained = np.bincount(y[(champion != y) & (challenger == y)], minlength=len(codes))
+    judged = np.flatnonzero(n >= asked.min_code_listings)
+    p_values = holm(loss_p_values(n[judged], lost[judged], gained[judged], asked.code_loss))
+    blocking: list[dict[str, Any]] = [
+        {
+            "code": codes[int(code)],
+            "listings": int(n[code]),
+            "lost": int(lost[code]),
+            "gained": int(gained[code]),
+            "p_value": float(p_value),
+        }
+        for code, p_value in zip(judged, p_values, strict=True)
+        if p_value <= asked.code_alpha
+    ]
+    named = ", ".join(
+        f"{one['code']} ({one['lost'] - one['gained']} of {one['listings']})" for one in blocking
+    )
+    reason = (
+        f"More than {asked.code_loss:.0%} of the listings is lost in {len(blocking)} codes: {named}"
+        if blocking
+        else f"None of {len(judged)} codes with {asked.min_code_listings} listings or more loses more than "
+        f"{asked.code_loss:.0%} of them"
+    )
+    return Check("codes", not blocking, reason, {"judged": len(judged), "blocking": blocking})
+
+
+def _promise(y: NDArray[np.int64], challenger: GoldenScores, asked: GateThresholds) -> Check:
+    accepted = challenger.accepted
+    n, right = int(accepted.sum()), int((challenger.predicted[accepted] == y[accepted]).sum())
+    p_value = float(stats.binom.cdf(right, n, challenger.promise)) if n else 1.0
+    passed = p_value > asked.promise_alpha
+    kept = "consistent with" if passed else "below"
+    return Check(
+        "promise",
+        passed,
+        f"{right:,} of {n:,} accepted listings are right, {kept} the promised {challenger.promise:.0%}"
+        if n
+        else "Nothing is accepted, so nothing is promised",
+        {"accepted": n, "right": right, "promise": challenger.promise, "p_value": p_value},
+    )
+
+
+def _calibration(
+    y: NDArray[np.int64], champion: GoldenScores, challenger: GoldenScores, asked: GateThresholds, seed: int
+) -> Check:
+    before, after = (expected_calibration_error(one.proba, y) for one in (champion, challenger))
+    by_chance = perfect_calibration_ece(challenger.proba)
+    worse_by = _calibration_loss(y, champion, challenger, asked, seed)
+    passed = after <= by_chance or worse_by <= 0
+    word = "not shown to be worse than" if passed else "worse than"
+    return Check(
+        "calibration",
+        passed,
+        f"Calibration error {after:.4f}, {word} the champion's {before:.4f}; a perfectly calibrated model "
+        f"shows up to {by_chance:.4f} by chance",
+        {"champion": before, "challenger": after, "by_chance": by_chance, "worse_by_at_least": worse_by},
+    )
+
+
+def _calibration_loss(
+    y: NDArray[np.int64], champion: GoldenScores, challenger: GoldenScores, asked: GateThresholds, seed: int
+) -> float:
+    """Lower end of a one-sided bootstrap interval for how much the calibration error has grown."""
+    gaps = []
+    for one in (champion, challenger):
+        confidence = one.proba.max(axis=1)
+        bins = confidence_bins(confidence, _ECE_BINS)
+        gaps.append(one_hot(bins, _ECE_BINS, (one.predicted == y) - confidence))
+    both = sparse.csr_array(sparse.hstack(gaps, format="csr"))
+    drawn = np.abs(resampled_totals(both, asked.resamples, seed)) / len(y)
+    grown = drawn[:, _ECE_BINS:].sum(axis=1) - drawn[:, :_ECE_BINS].sum(axis=1)
+    return float(np.quantile(grown, asked.calibration_alpha))
