@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from rayon.cli.console import out, print_json, say
-from rayon.cli.options import Json, ModelDir
+from rayon.cli.console import DONE, NEEDS_ATTENTION, out, print_json, progress_bars, say
+from rayon.cli.options import Columns, Encoding, Images, Json, ModelDir, reading_options
 from rayon.cli.service import open_database
+from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
+from rayon.operations.comparison import compare_models
 from rayon.operations.registry import Registry
 from rayon.settings import Settings
 from rayon.store.models import ModelVersion, Promotion
@@ -118,6 +120,57 @@ def promote(name: Name, reason: Reason, as_json: Json = False) -> None:
     """
     with _registry() as registry:
         _tell(registry.promote(name, ACTOR, reason), as_json)
+
+
+@models.command()
+def compare(
+    champion: Annotated[
+        str, typer.Argument(metavar="A", help="A registered model, or a folder.", show_default=False)
+    ],
+    challenger: Annotated[
+        str, typer.Argument(metavar="B", help="What might take its place.", show_default=False)
+    ],
+    on: Annotated[
+        list[Path],
+        typer.Option("--on", metavar="CATALOGUE", help="Labelled listings that neither has learned from."),
+    ],
+    columns: Columns = None,
+    images: Images = None,
+    encoding: Encoding = None,
+    as_json: Json = False,
+) -> None:
+    """Judge whether B may take A's place, on labelled listings; exits with 3 where it may not.
+
+    B has to be better beyond doubt, to lose no code, to keep its promise, and to know how sure it is.
+
+    Example: rayon models compare 3f2a new-model --on held-out.csv
+    """
+    settings = Settings()
+    with _registry() as registry:
+        folders = [_folder(registry, name) for name in (champion, challenger)]
+    first, second = (
+        ProductClassifier.load(folder, cache=settings.embedding_cache, threads=settings.threads)
+        for folder in folders
+    )
+    reading = reading_options(columns, images, encoding)
+    with progress_bars() as progress:
+        found = compare_models(first, second, on, progress, reading=reading)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        for check in found.verdict.checks:
+            out.print(f"{'✓' if check.passed else '✗'} {check.reason}.", markup=False, soft_wrap=True)
+        word = "may" if found.verdict.passed else "may not"
+        out.print(f"{challenger} {word} take the place of {champion}.", markup=False, soft_wrap=True)
+    if found.seen:
+        say(f"{found.seen:,} listings were left out: one of the models had learned from them.")
+    if found.rejected:
+        say(f"{found.rejected:,} rows could not be read and were left out.")
+    raise typer.Exit(DONE if found.verdict.passed else NEEDS_ATTENTION)
+
+
+def _folder(registry: Registry, name: str) -> Path:
+    return Path(name) if Path(name).is_dir() else registry.folder_of(registry.find(name).name)
 
 
 @models.command()
