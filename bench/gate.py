@@ -87,7 +87,7 @@ def _try(
     policies = [DecisionPolicy(precision=PROMISE).fit(proba, y) for proba in (champion, challenger)]
     accepted = [policy.accept(proba) for policy, proba in zip(policies, (champion, challenger), strict=True)]
     rng = np.random.default_rng(0)
-    passed, blocked = 0, dict.fromkeys(("better", "codes", "promise", "calibration"), 0)
+    passed, blocked = 0, dict.fromkeys(("better", "codes", "promise", "confidence"), 0)
     for trial in range(trials):
         drawn = rng.integers(len(y), size=GOLDEN)
         verdict = judge(

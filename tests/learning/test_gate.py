@@ -67,9 +67,9 @@ def test_a_better_challenger_passes() -> None:
     [
         ("nothing", ["better"]),
         ("worse", ["better"]),
-        ("shuffled", ["better", "codes", "promise", "calibration"]),
+        ("shuffled", ["better", "codes", "promise", "confidence"]),
         ("dropped", ["better", "codes"]),
-        ("boastful", ["calibration"]),
+        ("boastful", ["confidence"]),
         ("promises", ["promise"]),
     ],
 )
@@ -177,3 +177,11 @@ def test_what_cannot_be_compared() -> None:
         judge(y, scores(y), scores(y), CODES[:-1])
     with pytest.raises(RayonError, match="cannot be compared on 0 listings"):
         judge(y[:0], scores(y[:0]), scores(y[:0]), CODES)
+
+
+def test_a_challenger_that_is_better_than_it_says_does_no_harm() -> None:
+    y = labels()
+    champion = answers(y, 0.9, 1)
+    better = champion.copy()
+    better[np.flatnonzero(champion != y)[:150]] = y[champion != y][:150]
+    assert judge(y, scores(champion), scores(better, 0.9), CODES).passed

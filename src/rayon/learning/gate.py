@@ -16,10 +16,9 @@ from scipy import sparse, stats
 
 from rayon.errors import RayonError
 from rayon.learning.bootstrap import class_counts, f1_scores, one_hot, resampled_totals, weighted_f1
-from rayon.learning.calibration import expected_calibration_error, perfect_calibration_ece
 from rayon.learning.curves import confidence_bins
 
-_ECE_BINS = 15
+_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ class GateThresholds:
         Golden listings that a code needs to block.
     promise_alpha
         How often a challenger that keeps its promised precision is blocked all the same.
-    calibration_alpha
-        How often a challenger that is calibrated as well as the champion is blocked all the same.
+    confidence_alpha
+        How often a challenger that is no more overconfident than the champion is blocked all the same.
     permutations, resamples
-        Of the test of weighted F1, and of the one of calibration.
+        Of the test of weighted F1, and of the one of confidence.
     """
 
     alpha: float = 0.05
@@ -49,7 +48,7 @@ class GateThresholds:
     code_alpha: float = 0.05
     min_code_listings: int = 50
     promise_alpha: float = 0.05
-    calibration_alpha: float = 0.05
+    confidence_alpha: float = 0.05
     permutations: int = 9_999
     resamples: int = 500
 
@@ -85,7 +84,7 @@ class Check:
     Parameters
     ----------
     name
-        ``"better"``, ``"codes"``, ``"promise"`` or ``"calibration"``.
+        ``"better"``, ``"codes"``, ``"promise"`` or ``"confidence"``.
     passed
         Whether it stands in the way of nothing.
     reason
@@ -157,7 +156,7 @@ def judge(
             _better(y, champion.predicted, challenger.predicted, len(codes), asked, seed),
             _codes(y, champion.predicted, challenger.predicted, codes, asked),
             _promise(y, challenger, asked),
-            _calibration(y, champion, challenger, asked, seed),
+            _confidence(y, champion, challenger, asked, seed),
         )
     )
 
@@ -320,33 +319,43 @@ def _promise(y: NDArray[np.int64], challenger: GoldenScores, asked: GateThreshol
     )
 
 
-def _calibration(
+def _confidence(
     y: NDArray[np.int64], champion: GoldenScores, challenger: GoldenScores, asked: GateThresholds, seed: int
 ) -> Check:
-    before, after = (expected_calibration_error(one.proba, y) for one in (champion, challenger))
-    by_chance = perfect_calibration_ece(challenger.proba)
-    worse_by = _calibration_loss(y, champion, challenger, asked, seed)
-    passed = after <= by_chance or worse_by <= 0
+    """Look whether the challenger claims more than it keeps; one that is better than it says does no harm."""
+    gaps = [_gaps(one, (one.predicted == y).astype(np.float64)) for one in (champion, challenger)]
+    before, after = (float(_overconfidence(np.asarray(one.sum(axis=0)), len(y))) for one in gaps)
+    drawn = resampled_totals(sparse.csr_array(sparse.hstack(gaps, format="csr")), asked.resamples, seed)
+    grown = _overconfidence(drawn[:, _BINS:], len(y)) - _overconfidence(drawn[:, :_BINS], len(y))
+    at_least = float(np.quantile(grown, asked.confidence_alpha))
+    by_chance = _by_chance(challenger, asked, seed)
+    passed = after <= by_chance or at_least <= 0
     word = "not shown to be worse than" if passed else "worse than"
     return Check(
-        "calibration",
+        "confidence",
         passed,
-        f"Calibration error {after:.4f}, {word} the champion's {before:.4f}; a perfectly calibrated model "
-        f"shows up to {by_chance:.4f} by chance",
-        {"champion": before, "challenger": after, "by_chance": by_chance, "worse_by_at_least": worse_by},
+        f"Overconfidence {after:.4f}, {word} the champion's {before:.4f}; a perfectly calibrated model shows "
+        f"up to {by_chance:.4f} by chance",
+        {"champion": before, "challenger": after, "by_chance": by_chance, "worse_by_at_least": at_least},
     )
 
 
-def _calibration_loss(
-    y: NDArray[np.int64], champion: GoldenScores, challenger: GoldenScores, asked: GateThresholds, seed: int
-) -> float:
-    """Lower end of a one-sided bootstrap interval for how much the calibration error has grown."""
-    gaps = []
-    for one in (champion, challenger):
-        confidence = one.proba.max(axis=1)
-        bins = confidence_bins(confidence, _ECE_BINS)
-        gaps.append(one_hot(bins, _ECE_BINS, (one.predicted == y) - confidence))
-    both = sparse.csr_array(sparse.hstack(gaps, format="csr"))
-    drawn = np.abs(resampled_totals(both, asked.resamples, seed)) / len(y)
-    grown = drawn[:, _ECE_BINS:].sum(axis=1) - drawn[:, :_ECE_BINS].sum(axis=1)
-    return float(np.quantile(grown, asked.calibration_alpha))
+def _gaps(scores: GoldenScores, right: NDArray[np.float64]) -> sparse.csr_array[np.float64]:
+    """What each listing adds to right answers minus confidence, by bin of confidence: ``[N, bins]``."""
+    confidence = scores.proba.max(axis=1)
+    return one_hot(confidence_bins(confidence, _BINS), _BINS, right - confidence)
+
+
+def _overconfidence(totals: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The part of the calibration error where more is claimed than kept, from sums ``[..., bins]``."""
+    return np.asarray(np.maximum(-totals, 0).sum(axis=-1) / n)
+
+
+def _by_chance(scores: GoldenScores, asked: GateThresholds, seed: int) -> float:
+    """Overconfidence that a perfectly calibrated model would rarely exceed."""
+    confidence = scores.proba.max(axis=1)
+    rng = np.random.default_rng(seed)
+    right = rng.random((asked.resamples, len(confidence))) < confidence
+    bins = one_hot(confidence_bins(confidence, _BINS), _BINS)
+    totals = np.asarray((bins.T @ (right - confidence).T).T)
+    return float(np.quantile(_overconfidence(totals, len(confidence)), 1 - asked.confidence_alpha))
