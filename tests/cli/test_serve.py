@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -194,11 +195,12 @@ def test_what_cannot_be_served_is_one_sentence_and_a_hint(
 
 
 def test_accounts_from_the_command_line(
-    rayon: Callable[..., subprocess.CompletedProcess[str]], sqlite: str
+    rayon: Callable[..., subprocess.CompletedProcess[str]], sqlite: str, tmp_path: Path
 ) -> None:
     pending = rayon("db", "status")
     assert (pending.returncode, "migrations pending" in pending.stdout) == (3, True)
     assert rayon("db", "upgrade").returncode == 0
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700  # it holds what sellers send
     made = rayon("users", "create", "root", "--role", "admin")
     assert made.returncode == 0
     assert len(made.stdout.strip()) == 20  # a password that was made for them

@@ -76,6 +76,14 @@ def from_the_future(members: Members, about: dict[str, Any]) -> None:
     about |= {"format": 2, "rayon": "9.0"}
 
 
+def of_later_tables(members: Members, about: dict[str, Any]) -> None:
+    about |= {"revision": "9999", "rayon": "9.0"}
+
+
+def of_something_else(members: Members, about: dict[str, Any]) -> None:
+    del about["revision"]
+
+
 def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
     with database.read() as connection:
         return {
@@ -245,8 +253,13 @@ def test_a_picture_that_is_nowhere_is_counted(full: Home, elsewhere: Home, tmp_p
 def test_a_newer_rayon_is_named(full: Home, elsewhere: Home, tmp_path: Path) -> None:
     file, newer = tmp_path / "rayon.tar", tmp_path / "newer.tar"
     back_up(*full, [], file, nothing)
-    rewrite(file, newer, from_the_future)
-    with pytest.raises(StoreError, match=r"newer.tar was written by a newer Rayon \(9.0\)"):
+    for change in (from_the_future, of_later_tables):
+        rewrite(file, newer, change)
+        with pytest.raises(StoreError, match=r"newer.tar was written by a newer Rayon \(9.0\)"):
+            restore(*elsewhere, newer, nothing)
+    rewrite(file, newer, of_something_else)
+    with pytest.raises(StoreError, match=r"newer.tar is not a backup of Rayon"):
         restore(*elsewhere, newer, nothing)
+    assert schema_status(elsewhere[0]).current is None
     with pytest.raises(StoreError, match="There is no file"):
         restore(*elsewhere, tmp_path / "none.tar", nothing)

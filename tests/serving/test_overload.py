@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,37 @@ def test_what_has_no_room_is_refused_and_the_rest_answered(
     counted = client.get("/metrics").text
     assert f'rayon_requests_total{{method="POST",path="{URL}",status="503"}} 51.0' in counted
     assert len(client.get(URL).json()["items"]) == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 50\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+        b"Expect: 100-continue\r\nContent-Length: 50\r\n",
+        b"",
+    ],
+)
+def test_a_refused_request_whose_end_is_in_doubt_ends_its_connection(
+    small: Services, client: httpx.Client, until: Callable[..., None], odd: bytes
+) -> None:
+    assert client.get("/api/v1/model").status_code == 200
+    smuggled = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ThreadPoolExecutor(2) as pool, held(small.database):
+        for _ in range(2):
+            pool.submit(client.post, URL, json=LAMP)
+        until(lambda: small.admission.full)
+        place = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(place, timeout=30) as connection:
+            connection.sendall(f"POST {URL} HTTP/1.1\r\nHost: x\r\n".encode() + odd + b"\r\n12345" + smuggled)
+            received = b""
+            while piece := connection.recv(65_536):
+                received += piece
+    assert received.startswith(b"HTTP/1.1 503 ")
+    assert received.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in received
 
 
 def test_clients_that_leave_make_room(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -81,6 +81,8 @@ def known_models(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database, its tables up to date."""
+    with suppress(OSError):  # whoever cannot make it is told so by what needs it
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url)
     try:
         upgrade_schema(database)

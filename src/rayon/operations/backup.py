@@ -26,7 +26,7 @@ from rayon.store.dump import dump_rows, is_empty, load_rows, table_names
 from rayon.store.images import ImageStore
 from rayon.store.jobs import open_jobs
 from rayon.store.predictions import all_images
-from rayon.store.schema import downgrade_schema, schema_status, upgrade_schema
+from rayon.store.schema import downgrade_schema, known_revisions, schema_status, upgrade_schema
 
 FORMAT = 1
 Progress = Callable[[str, int, int], None]
@@ -209,10 +209,12 @@ def _add_folder(archive: ArchiveWriter, prefix: str, folder: Path) -> None:
 
 
 def _check_format(source: Path, archive: ArchiveReader) -> None:
-    written = archive.about.get("format")
-    if not isinstance(written, int) or written > FORMAT:
+    about = archive.about
+    if not set(BackupSummary.__slots__) | {"format", "revision"} <= set(about):
+        raise StoreError(f"{source} is not a backup of Rayon", "Take another; nothing was restored")
+    if about["format"] != FORMAT or about["revision"] not in known_revisions():
         raise StoreError(
-            f"{source} was written by a newer Rayon ({archive.about.get('rayon')})",
+            f"{source} was written by a newer Rayon ({about.get('rayon')})",
             "Install that version, and restore with it",
         )
 

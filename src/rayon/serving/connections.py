@@ -17,7 +17,7 @@ from rayon.serving.limits import FULL, PATIENCE
 from rayon.serving.problems import render
 
 _STARTS = tuple(f"{method} {path}{end}".encode() for method, path in QUEUED for end in (" ", "?"))
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+) *(?:\r\n|$)", re.IGNORECASE)
+_LENGTH = re.compile(rb"(?<=\r\n)content-length *:[ \t]*(\d{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
 _LINGER_SECONDS = 2.0
 _SHORT = 65_536
 """Bytes of a refused body that may as well be read to their end."""
@@ -62,11 +62,8 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of 
         return data[skipped:] if skipped else data
 
     def _refuse(self, data: bytes) -> None:
-        head, end, body = data.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        missing = int(length[1]) - len(body) if length is not None and end else -1
-        # Who asks first whether to send the body will not send it now.
-        stays = 0 <= missing <= _SHORT and b"100-continue" not in head.lower()
+        missing = _missing(data)
+        stays = 0 <= missing <= _SHORT
         request_id = secrets.token_hex(8).encode()
         self.transport.write(_REFUSALS[not stays].replace(_NO_ID, request_id))
         method, path = data[:60].decode("ascii", "replace").split(" ", 2)[:2]
@@ -90,6 +87,17 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of 
     def _end_silence(self) -> None:
         if self.cycle is None and not self._refused:
             self.transport.close()
+
+
+def _missing(data: bytes) -> int:
+    """How many bytes of a request are still to come; -1 where that cannot be told beyond doubt.
+
+    A guess would take the rest of one request for the next one.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    lengths = _LENGTH.findall(head + b"\r\n")
+    odd = b"transfer-encoding" in head.lower() or b"expect:" in head.lower()
+    return int(lengths[0]) - len(body) if end and len(lengths) == 1 and not odd else -1
 
 
 def connection_class(

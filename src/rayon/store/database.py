@@ -169,7 +169,7 @@ def _make_engine(url: str, pool_size: int) -> Engine:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what sellers send
     except OSError as error:
         raise StoreError(
             f"The folder {folder} of the database cannot be made ({error.strerror})",

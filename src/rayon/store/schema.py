@@ -36,6 +36,12 @@ class SchemaStatus:
     pending: tuple[str, ...]
 
 
+def known_revisions() -> list[str]:
+    """All migrations that this version has, in order."""
+    scripts = ScriptDirectory.from_config(_config())
+    return [script.revision for script in reversed(list(scripts.walk_revisions()))]
+
+
 def schema_status(database: Database) -> SchemaStatus:
     """Where the database stands.
 
@@ -44,10 +50,9 @@ def schema_status(database: Database) -> SchemaStatus:
     StoreError
         When a newer Rayon has migrated it.
     """
-    scripts = ScriptDirectory.from_config(_config())
     with database.read() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-    revisions = [script.revision for script in reversed(list(scripts.walk_revisions()))]
+    revisions = known_revisions()
     if current is not None and current not in revisions:
         raise StoreError(
             f"The database {database.address} was migrated by a newer Rayon (to {current!r})",
