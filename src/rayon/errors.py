@@ -71,9 +71,19 @@ class StoreError(RayonError):
 
 
 class StoreUnavailableError(StoreError):
-    """The database cannot be reached at the moment; nothing was stored."""
+    """The database, or the place of pictures, cannot be reached at the moment; nothing was stored.
+
+    Parameters
+    ----------
+    public
+        The message for whoever asks over HTTP: where things are kept is none of their business.
+    """
 
     status = 503
+
+    def __init__(self, message: str, hint: str = "", public: str = "") -> None:
+        super().__init__(message, hint)
+        self.public = public or message
 
 
 class StoreValueError(RayonError):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+import httpx
 
 PASSWORD = "correct horse"  # of ann, see conftest
 SELLER = "Piscine de Madame Inconnue"
@@ -60,3 +63,27 @@ def test_lines_for_people_and_silence_on_demand(start: Callable[..., Any]) -> No
     assert quiet.stop() == 0
     quiet.heard.join()
     assert not any("request" in line for line in quiet.said)
+
+
+def test_a_failure_of_the_server_is_logged_without_what_variables_hold(
+    start: Callable[..., Any], environment: dict[str, str]
+) -> None:
+    for form in ("json", "text"):
+        service = start(RAYON_LOG_FORMAT=form)
+        exports = Path(environment["RAYON_HOME"]) / "exports"
+        if not exports.exists():
+            exports.write_text("a file where a folder should be")
+        key = service.client.headers["authorization"].removeprefix("Bearer ")
+        asked = f"{service.client.base_url}/api/v1/predictions/export"
+        with httpx.Client(timeout=30) as client:
+            by_name = client.get(asked, auth=("ann", PASSWORD), params={"productid": "0612345678"})
+        by_key = service.client.get("/api/v1/predictions/export", params={"productid": "0612345678"})
+        assert by_name.status_code == by_key.status_code == 500
+        assert by_key.json()["detail"] == "Something went wrong on the server."
+        assert by_key.headers["x-request-id"] == by_key.json()["request_id"]
+        assert service.stop() == 0
+        service.heard.join()
+        everything = "".join(service.said)
+        assert "FileExistsError" in everything
+        for secret in (key, PASSWORD, "0612345678", "argon2", "uthorization"):
+            assert secret not in everything

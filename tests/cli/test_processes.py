@@ -100,3 +100,21 @@ def test_a_model_that_cannot_be_loaded_stops_them_all(rayon: Callable[..., Any],
     ]
     assert f"Error: There is no model folder {tmp_path / 'none'}.\n" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_one_that_cannot_come_back_at_once_is_tried_again(
+    service: Any, until: Any, environment: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    first, second = children(service.process.pid)
+    away = trained.rename(trained.with_name("away"))  # no process can load the model now
+    try:
+        os.kill(first, signal.SIGKILL)
+        until(
+            lambda: sum("cannot be loaded" in line or "no model folder" in line for line in service.said) > 1
+        )
+        assert service.client.post(URL, json=POOL).status_code == 200
+    finally:
+        away.rename(trained)
+    until(lambda: len(children(service.process.pid)) == 2)
+    assert second in children(service.process.pid)
+    assert service.stop() == 0

@@ -227,3 +227,36 @@ def test_accounts_from_the_command_line(
         actors = connection.execute(text("SELECT DISTINCT actor FROM audit_log")).scalars().all()
     engine.dispose()
     assert actors == ["command line"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("RAYON_MAX_WAITING", "0", "RAYON_MAX_WAITING is '0': input should be greater than or equal to 1."),
+        ("RAYON_LOG_FORMAT", "xml", "RAYON_LOG_FORMAT is 'xml': input should be 'text' or 'json'."),
+    ],
+)
+def test_wrong_settings_are_named(
+    rayon: Callable[..., subprocess.CompletedProcess[str]],
+    environment: dict[str, str],
+    name: str,
+    value: str,
+    sentence: str,
+) -> None:
+    environment[name] = value
+    found = rayon("serve", "--port", 0)
+    assert found.returncode == 2
+    assert found.stderr == f"Error: {sentence}\ndocs/service.md lists the settings.\n"
+
+
+def test_what_is_kept_is_for_its_user_alone(
+    start: Start, environment: dict[str, str], picture: bytes
+) -> None:
+    service = start()
+    service.client.post(URL, data=POOL, files={"image": picture})
+    home = Path(environment["RAYON_HOME"])
+    kept = [path for path in home.rglob("*") if path.is_file()]
+    assert len(kept) >= 2
+    for path in [home, *kept]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    assert service.stop() == 0

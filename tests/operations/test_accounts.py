@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from rayon.errors import (
     AuthenticationError,
     ConflictError,
     NotFoundError,
+    OverloadedError,
     RayonError,
     TooManyAttemptsError,
 )
@@ -219,3 +221,20 @@ def test_passwords() -> None:
     assert not check_password(PASSWORD, "not a hash")
     assert len({new_password() for _ in range(100)}) == 100
     assert len({new_key()[0] for _ in range(100)}) == 100
+
+
+def test_guesses_at_the_same_moment_are_counted_too(database: Database) -> None:
+    accounts = Accounts(database)
+    accounts.create("ann", PASSWORD, "client", "test")
+
+    def guess(_number: int) -> type[Exception]:
+        try:
+            accounts.sign_in("ann", "a wrong guess", "here")
+        except RayonError as error:
+            return type(error)
+        raise AssertionError("a wrong guess was right")
+
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(guess, range(20)))
+    assert 5 <= found.count(AuthenticationError) <= 7  # two are checked at a time
+    assert set(found) <= {AuthenticationError, TooManyAttemptsError, OverloadedError}

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from rayon.data.listings import Listing
 from rayon.errors import OverloadedError, StoreUnavailableError
 from rayon.learning.model import ProductClassifier
+from rayon.operations.accounts import Accounts
 from rayon.operations.prediction_recorder import PredictionRecorder, Question
 from rayon.operations.prediction_service import MAX_WAITING, PredictionService
 from rayon.store.database import Database
@@ -152,3 +153,14 @@ def test_an_empty_listing_is_answered_by_an_error_and_not_stored(
         empty, full = future.result(60)
     assert (empty.code, bool(empty.error)) == ("", True)
     assert [one.id for one in kept(database)] == [full.id]
+
+
+def test_what_a_deleted_user_asked_stays_and_the_others_are_answered(
+    model: ProductClassifier, database: Database, tmp_path: Path
+) -> None:
+    accounts = Accounts(database)
+    ann, bob = (accounts.create(name, "correct horse", "client", "test") for name in ("ann", "bob"))
+    accounts.delete("ann", "test")
+    recorder = PredictionRecorder(model, database, FolderImageStore(tmp_path))
+    recorder.record([POOL, POOL, POOL], [ann.id, bob.id, None])
+    assert sorted(str(one.user_id) for one in kept(database)) == sorted(["None", bob.id, "None"])

@@ -59,7 +59,7 @@ def test_what_is_old_goes_with_all_that_hangs_on_it(
     for path in images.folder.rglob("*.jpg"):
         os.utime(path, ((now - 9 * DAY).timestamp(),) * 2)
 
-    assert prune(database, images, now - 5 * DAY) == Pruned(predictions=2, images=1, jobs=1)
+    assert prune(database, images, now - 5 * DAY, "ann") == Pruned(predictions=2, images=1, jobs=1)
     with database.read() as connection:
         left = connection.execute(select(predictions.c.id)).scalars().all()
         assert sorted(left) == sorted(one.id for one in made[2:])
@@ -69,7 +69,7 @@ def test_what_is_old_goes_with_all_that_hangs_on_it(
     assert images.get(made[2].image)
     with pytest.raises(NotFoundError):
         images.get(alone)
-    assert prune(database, images, now - 5 * DAY) == Pruned(0, 0, 0)
+    assert prune(database, images, now - 5 * DAY, "ann") == Pruned(0, 0, 0)
 
 
 def test_a_picture_that_just_came_again_stays(tmp_path: Path) -> None:
@@ -108,7 +108,9 @@ def test_a_product_is_forgotten_to_the_last_byte(
         add_validation(connection, made[0].id, None, "wrong", "10", SECRET, datetime.now(UTC))
         connection.execute(update(predictions).where(predictions.c.id == made[1].id).values(image=alone))
     (tmp_path / "exports").mkdir()
-    (tmp_path / "exports" / "left.csv").write_text(SECRET)
+    left = tmp_path / "exports" / "left.csv"
+    left.write_text(SECRET)
+    os.utime(left, ((datetime.now(UTC) - DAY).timestamp(),) * 2)  # its server was killed
     waiting = Jobs(database, tmp_path / "jobs").submit(
         "shop.csv", io.BytesIO(b"designation\nLampe\n"), None, None
     )

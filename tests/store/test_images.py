@@ -12,10 +12,12 @@ from rayon.store.images import FolderImageStore, ImageStore, open_images
 FUTURE = datetime.now(UTC) + timedelta(days=1)
 
 
-@pytest.fixture(params=["folder", "file", "memory"])
+@pytest.fixture(params=["folder", "file", "local", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ImageStore:
     if request.param == "folder":
         return open_images(tmp_path / "images")
+    if request.param == "file":
+        return open_images(f"file://{tmp_path}/images")
     pytest.importorskip("fsspec", reason="fsspec is not installed: pip install fsspec")
     return open_images(f"{request.param}://{tmp_path}/images")
 
@@ -61,9 +63,9 @@ def test_a_place_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
     pytest.importorskip("fsspec", reason="fsspec is not installed: pip install fsspec")
     (tmp_path / "images").write_text("a file is in the way of the folder")
     with pytest.raises(
-        StoreUnavailableError, match=r"The picture cannot be kept at file://.*FileExists|NotADir"
+        StoreUnavailableError, match=r"The picture cannot be kept at local://.*FileExists|NotADir"
     ):
-        open_images(f"file://{tmp_path}/images").put(b"picture")
+        open_images(f"local://{tmp_path}/images").put(b"picture")
 
 
 def test_a_closed_folder_says_so_and_keeps_nothing(closed: Path) -> None:

@@ -65,7 +65,7 @@ def prune(
     database = Database(settings.database_url)
     upgrade_schema(database)
     before = datetime.now(UTC) - timedelta(days=older_than)
-    done = erase(database, open_images(settings.images_location), before)
+    done = erase(database, open_images(settings.images_location), before, ACTOR)
     if as_json:
         print_json(asdict(done))
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -34,6 +35,9 @@ _GROUPS = {
     "db": "rayon.cli.database",
 }
 """Command to its module."""
+
+_PRIVATE = {"serve", "worker", "backup", "restore", "demo", *_GROUPS}
+"""Commands that write what only their own user may read."""
 
 
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -79,6 +83,8 @@ def _main(
 def run() -> NoReturn:
     """Run the command line; errors become one sentence, a hint and exit code 2."""
     signal.signal(signal.SIGTERM, _stop)
+    if sys.argv[1:2] and sys.argv[1] in _PRIVATE:
+        os.umask(0o077)  # what sellers send, and hashes of passwords, are for nobody else on the machine
     try:
         make_app(sys.argv[1:])()
     except RayonError as error:
@@ -90,11 +96,26 @@ def run() -> NoReturn:
             raise
         say("Stopped.")
         sys.exit(INTERRUPTED)
+    except ValueError as error:
+        if type(error).__name__ != "ValidationError":
+            raise
+        say_error(_wrong_setting(error))
     except OSError as error:
         say_error(
             RayonError(f"{error.filename or 'The system'}: {error.strerror}", "Check the path and free space")
         )
     sys.exit(NOT_DONE)
+
+
+def _wrong_setting(error: Any) -> RayonError:
+    """Say in a sentence what pydantic found wrong with the environment."""
+    first = error.errors()[0]
+    name = f"RAYON_{'_'.join(map(str, first['loc'])).upper()}"
+    given = str(first["input"])[:80]
+    return RayonError(
+        f"{name} is {given!r}: {first['msg'][:1].lower()}{first['msg'][1:]}",
+        "docs/service.md lists the settings",
+    )
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from rayon.errors import (
     AuthenticationError,
     ConflictError,
     NotFoundError,
+    OverloadedError,
     RayonError,
     TooManyAttemptsError,
 )
@@ -31,6 +33,10 @@ COMMAND_LINE = "command line"
 """Who did what was done without signing in; no user's name has a space in it."""
 
 LONGEST_WAIT = timedelta(minutes=15)
+_CHECKS = 2
+_PATIENCE = 3.0
+"""Seconds."""
+
 _REMEMBERED = timedelta(hours=1)
 _NAME = re.compile(r"[\w.@+-]{1,100}")
 _KEY_USED_EVERY = timedelta(minutes=1)
@@ -58,6 +64,7 @@ class Accounts:
     def __init__(self, database: Database, free_attempts: int = FREE_ATTEMPTS) -> None:
         self._database = database
         self._free_attempts = free_attempts
+        self._checks = threading.BoundedSemaphore(_CHECKS)
 
     # ---------------------------------------------------------------- signing in
 
@@ -80,18 +87,31 @@ class Accounts:
         with self._database.read() as connection:
             _refuse_hasty(connection, name, address, now, self._free_attempts)
             user = store.find_user(connection, name=name)
-        right = check_password(password, user.password_hash if user else None)
-        if user is None or not right or user.disabled:
-            with self._database.write() as connection:
-                store.clear_failures(connection, before=now - _REMEMBERED)
-                store.add_failure(connection, name, address, now)
-            raise AuthenticationError("The name or the password is wrong", "Check both, and try again")
+        with self._one_of_few():
+            with self._database.read() as connection:  # others have failed while this one waited
+                _refuse_hasty(connection, name, address, datetime.now(UTC), self._free_attempts)
+            right = check_password(password, user.password_hash if user else None)
+            if user is None or not right or user.disabled:
+                with self._database.write() as connection:
+                    store.clear_failures(connection, before=now - _REMEMBERED)
+                    store.add_failure(connection, name, address, now)
+                raise AuthenticationError("The name or the password is wrong", "Check both, and try again")
         with self._database.read() as connection:
             failed, _ = store.count_failures(connection, now - _REMEMBERED, name=name)
         if failed:
             with self._database.write() as connection:
                 store.clear_failures(connection, name=name)
         return user
+
+    @contextmanager
+    def _one_of_few(self) -> Iterator[None]:
+        """Check few passwords at once: each takes 64 MiB, and strangers may send as many as they like."""
+        if not self._checks.acquire(timeout=_PATIENCE):
+            raise OverloadedError("Too many people sign in at this moment", "Try again in a moment")
+        try:
+            yield
+        finally:
+            self._checks.release()
 
     def holder_of(self, secret: str) -> User:
         """Find out whose API key this is.

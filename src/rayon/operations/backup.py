@@ -7,7 +7,9 @@ them, so all of them are there. A backup from SQLite may be restored into Postgr
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +31,7 @@ from rayon.store.predictions import all_images
 from rayon.store.schema import downgrade_schema, known_revisions, schema_status, upgrade_schema
 
 FORMAT = 1
+_NAMES = re.compile(r"(?:[0-9a-f]{12}(?: [0-9a-f]{12})*)?")
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and of how much."""
 
@@ -97,10 +100,11 @@ def back_up(
         digests = list(all_images(connection))
         missing = 0
         for done, digest in enumerate(digests, start=1):
-            try:
-                archive.add(f"images/{digest}", images.get(digest))
-            except NotFoundError:
+            data = _read_whole(images, digest)
+            if data is None:
                 missing += 1
+            else:
+                archive.add(f"images/{digest}", data)
             progress("Pictures", done, len(digests))
         names = _add_models(archive, models, progress)
         _add_folder(archive, "jobs", Path(scratch) / "jobs")
@@ -149,13 +153,25 @@ def restore(
             _restore_image(images, name.name, file)
             done += 1
             progress("Restoring", done, files)
-        elif name.parts[0] in ("models", "jobs"):
+        elif name.parts[0] in ("models", "jobs") and len(name.parts) > 2:
             _restore_file(home / name, file)
     for model in archive.about["models"]:
         ModelReader(home / "models" / model)
     _restore_tables(database, archive, lambda more: progress("Restoring", done + more, files))
     about = {name: archive.about[name] for name in BackupSummary.__slots__}
     return BackupSummary(**about)
+
+
+def _read_whole(images: ImageStore, digest: str) -> bytes | None:
+    """A picture as it was put; ``None`` where it is nowhere, or is another also when it is read again."""
+    for _ in range(3):
+        try:
+            data = images.get(digest)
+        except NotFoundError:
+            return None
+        if hashlib.sha256(data).hexdigest() == digest:
+            return data
+    return None
 
 
 def _hold_jobs(folder: Path, job_ids: Sequence[str], scratch: Path) -> list[str]:
@@ -210,7 +226,12 @@ def _add_folder(archive: ArchiveWriter, prefix: str, folder: Path) -> None:
 
 def _check_format(source: Path, archive: ArchiveReader) -> None:
     about = archive.about
-    if not set(BackupSummary.__slots__) | {"format", "revision"} <= set(about):
+    needed = set(BackupSummary.__slots__) | {"format", "revision"}
+    if (
+        not isinstance(about, dict)
+        or not needed <= set(about)
+        or not _NAMES.fullmatch(" ".join(map(str, about["models"])))
+    ):
         raise StoreError(f"{source} is not a backup of Rayon", "Take another; nothing was restored")
     if about["format"] != FORMAT or about["revision"] not in known_revisions():
         raise StoreError(

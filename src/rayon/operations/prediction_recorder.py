@@ -14,7 +14,8 @@ from rayon.data.listings import Listing
 from rayon.errors import ImageError
 from rayon.learning.model import ProductClassifier
 from rayon.learning.prediction import Prediction
-from rayon.store.database import Database
+from rayon.store.accounts import list_users
+from rayon.store.database import Database, IntegrityError
 from rayon.store.identifiers import new_id
 from rayon.store.images import ImageStore
 from rayon.store.predictions import StoredPrediction, add_predictions
@@ -138,11 +139,22 @@ class PredictionRecorder:
         self, stored: Sequence[StoredPrediction], allowed: Callable[[Connection], bool] | None = None
     ) -> bool:
         answered = [one for one in stored if one.code]
+        try:
+            kept = self._write(answered, allowed)
+        except IntegrityError:  # somebody who asked was deleted meanwhile; what they asked stays
+            with self._database.read() as connection:
+                there = {user.id for user in list_users(connection)}
+            known = [one if one.user_id in there else replace(one, user_id=None) for one in answered]
+            kept = self._write(known, allowed)
+        if kept:
+            self._observe(answered)
+        return kept
+
+    def _write(self, rows: Sequence[StoredPrediction], allowed: Callable[[Connection], bool] | None) -> bool:
         with self._database.write() as connection:
             if allowed is not None and not allowed(connection):
                 return False
-            add_predictions(connection, answered)
-        self._observe(answered)
+            add_predictions(connection, rows)
         return True
 
     def _stored(

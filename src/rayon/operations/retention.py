@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,9 @@ from rayon.store.images import ImageStore
 from rayon.store.predictions import PredictionFilter, StoredPrediction
 
 _AT_ONCE = 1000
+_DOWNLOAD_SECONDS = 3600.0
+"""A file that was made to be downloaded and is older than this is one that nobody waits for."""
+
 _GRACE = timedelta(seconds=60)
 """A picture may have been put this long before the prediction that has it is stored."""
 
@@ -61,6 +65,7 @@ def prune(
     database: Database,
     images: ImageStore,
     before: datetime,
+    actor: str,
     progress: Progress = lambda done: None,  # noqa: ARG005
 ) -> Pruned:
     """Erase predictions made before a moment, with what people said of them, and ended jobs.
@@ -74,6 +79,8 @@ def prune(
         Where they are.
     before
         What is older is erased.
+    actor
+        Who does it, for the audit log.
     progress
         Told how many predictions are erased.
     """
@@ -85,6 +92,9 @@ def prune(
         progress(erased)
     with database.write() as connection:
         ended = jobs.delete_ended_before(connection, before)
+        counts = {"predictions": erased, "images": pictures, "jobs": ended}
+        subject = f"before {before:%Y-%m-%d %H:%M}"
+        audit.record(connection, actor, "data.prune", subject, datetime.now(UTC), counts)
     database.settle()
     return Pruned(erased, pictures, ended)
 
@@ -216,10 +226,13 @@ def _forget_jobs(database: Database, folder: Path, user_id: str) -> int:
 
 def _remove_exports(folder: Path) -> int:
     """Remove files that were made to be downloaded and are still there: their server was killed."""
-    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
-    for path in files:
-        path.unlink(missing_ok=True)
-    return len(files)
+    removed = 0
+    for path in folder.glob("*") if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _DOWNLOAD_SECONDS:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _remove_images(images: ImageStore, digests: set[str], grace: timedelta) -> int:

@@ -63,6 +63,7 @@ def create_app(
         version=__version__,
         summary="Product type codes for listings, with calibrated confidence and a promised precision.",
         lifespan=lifespan,
+        redirect_slashes=False,  # it would lead to whatever host the client names
     )
     app.state.services = services
     services.metrics.watch(lambda: services.predictions.waiting)

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable
 
+import h11
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from rayon.serving.admission import QUEUED, Admission
@@ -18,6 +19,7 @@ from rayon.serving.problems import render
 
 _STARTS = tuple(f"{method} {path}{end}".encode() for method, path in QUEUED for end in (" ", "?"))
 _LENGTH = re.compile(rb"(?<=\r\n)content-length *:[ \t]*(\d{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
+_ODD = (b"transfer-encoding", b"expect:", b"connection: close")
 _LINGER_SECONDS = 2.0
 _SHORT = 65_536
 """Bytes of a refused body that may as well be read to their end."""
@@ -43,8 +45,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of 
         data = self._unskipped(data)
         if self._ending or not data:
             return
-        between = self.cycle is None or self.cycle.response_complete
-        if not (between and data.startswith(_STARTS)):
+        if not (data.startswith(_STARTS) and self._is_between_requests()):
             super().data_received(data)
         elif not self.full():
             # Its own task counts it, but begins only after all that arrived at the same time was looked at.
@@ -54,6 +55,11 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of 
             super().data_received(data)
         else:
             self._refuse(data)
+
+    def _is_between_requests(self) -> bool:
+        """Whether what comes now is the beginning of a request, by the parser's own account."""
+        parser = getattr(self, "conn", None)  # another parser than h11 sees every request to its end
+        return parser is not None and parser.their_state is h11.IDLE and not parser.trailing_data[0]
 
     def _unskipped(self, data: bytes) -> bytes:
         """What is left of the data after the rest of a body whose request was refused."""
@@ -96,7 +102,7 @@ def _missing(data: bytes) -> int:
     """
     head, end, body = data.partition(b"\r\n\r\n")
     lengths = _LENGTH.findall(head + b"\r\n")
-    odd = b"transfer-encoding" in head.lower() or b"expect:" in head.lower()
+    odd = any(sign in head.lower() for sign in _ODD) or b" HTTP/1.1\r\n" not in head[:200]
     return int(lengths[0]) - len(body) if end and len(lengths) == 1 and not odd else -1
 
 

@@ -33,7 +33,7 @@ def download(services: Services, wanted: PredictionFilter, form: ExportFormat, n
         path,
         media_type=MEDIA_TYPES[form],
         filename=f"{name}.{form}",
-        background=BackgroundTask(path.unlink),
+        background=BackgroundTask(path.unlink, missing_ok=True),
     )
 
 

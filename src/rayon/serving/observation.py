@@ -71,7 +71,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     client = scope.get("client")
     noted = {
         "method": scope["method"],
-        "path": scope["path"][:200],
+        "path": "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in scope["path"][:200]),
         "status": status,
         "milliseconds": round(seconds * 1e3, 2),
         "user": scope.get("rayon_user"),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from rayon.errors import AuthenticationError, RayonError
+from rayon.errors import AuthenticationError, RayonError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 HINTS = {
@@ -69,7 +69,8 @@ async def render_error(request: Request, error: RayonError) -> JSONResponse:
         headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
-    return render(error.status, f"{error.message}.", error.hint, request_id=_id(request), headers=headers)
+    detail = error.public if isinstance(error, StoreUnavailableError) else error.message
+    return render(error.status, f"{detail}.", error.hint, request_id=_id(request), headers=headers)
 
 
 def install(app: FastAPI) -> None:

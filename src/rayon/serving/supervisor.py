@@ -17,6 +17,7 @@ from rayon.errors import RayonError
 
 READY = b"ready"
 _LOOK_SECONDS = 0.5
+_LONGEST_PAUSE = 30.0
 END_SECONDS = 60
 """How long processes have to end before they are killed; longer than any of them gives its requests."""
 
@@ -83,6 +84,8 @@ class Supervisor:
         self._stopping = threading.Event()
         self._running: dict[SpawnProcess, Connection] = {}
         self._answering: set[SpawnProcess] = set()
+        self._said = False
+        self._pause = 0.0
 
     def run(self) -> None:
         """Start the processes, and watch over them.
@@ -90,26 +93,30 @@ class Supervisor:
         Raises
         ------
         RayonError
-            When one ends before it has answered anything: it would do so again.
+            When one ends before all have answered: it would do so again.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         try:
             for _ in range(self._count):
                 self._start()
-            said = False
             while not self._stopping.is_set():
                 self._look()
-                if not said and len(self._answering) == self._count:
+                if not self._said and len(self._answering) == self._count:
                     self._ready()
-                    said = True
+                    self._said = True
         finally:
             self._end_all()
 
     def _start(self) -> None:
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(target=self._target, args=(Lifeline(theirs), *self._arguments))
-        process.start()
+        # What Ctrl-C sends to all must not end a process that has yet to say so; it inherits this.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
         theirs.close()
         self._running[process] = ours
 
@@ -135,13 +142,18 @@ class Supervisor:
         self._ended(process.pid or 0)
         if self._stopping.is_set():
             return
-        if process not in self._answering:
+        if not self._said:
             raise RayonError(
                 "A server process ended before it could answer", "The lines above say why; mend that first"
             )
-        self._answering.discard(process)
+        if process in self._answering:
+            self._answering.discard(process)
+            self._pause = 0.0
+        else:  # whatever keeps it from answering may pass, and the others go on meanwhile
+            self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE)
         _LOG.warning("process %s ended with %s; another takes its place", process.pid, process.exitcode)
-        self._start()
+        if not self._stopping.wait(self._pause):
+            self._start()
 
     def _end_all(self) -> None:
         for process in self._running:

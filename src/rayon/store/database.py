@@ -123,6 +123,7 @@ class Database:
             raise StoreUnavailableError(
                 f"The database {self.address} cannot be used ({_reason(error)})",
                 "Try again in a moment; if it stays so, look at the database",
+                public="The database cannot be used at the moment",
             ) from error
 
 
@@ -133,6 +134,7 @@ def _make_engine(url: str, pool_size: int) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
             return create_engine(
                 parsed,
+                hide_parameters=True,  # errors are logged, and must not hold what sellers write
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_timeout=5,
@@ -147,6 +149,7 @@ def _make_engine(url: str, pool_size: int) -> Engine:
         _make_folder(Path(parsed.database).parent)
         engine = create_engine(
             parsed,
+            hide_parameters=True,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,

@@ -53,6 +53,8 @@ def open_images(location: str | Path) -> ImageStore:
     StoreError
         When it cannot be understood.
     """
+    if isinstance(location, str) and location.startswith("file://"):
+        return FolderImageStore(Path(location.removeprefix("file://")))
     if isinstance(location, str) and "://" in location:
         from rayon.store.remote_images import RemoteImageStore  # an extra: imported only when used
 
@@ -107,6 +109,7 @@ class FolderImageStore:
             raise StoreUnavailableError(
                 f"The picture cannot be kept in {self.folder} ({error.strerror})",
                 "Make room or mend the permissions, then try again",
+                public=f"The picture cannot be kept at the moment ({error.strerror})",
             ) from None
         return digest
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from rayon.errors import MissingExtraError, NotFoundError, StoreError, StoreUnavailableError
 from rayon.store.images import image_name
@@ -35,13 +37,16 @@ class RemoteImageStore:
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except ImportError as error:
-            raise StoreError(f"Pictures cannot be kept at {url} ({error})", "Install that package") from None
-        except ValueError as error:
+            raise StoreError(
+                f"Pictures cannot be kept at {url} ({error})", "Install that package with pip"
+            ) from None
+        except Exception as error:  # each protocol has errors of its own
             raise StoreError(
                 f"Pictures cannot be kept at {url} ({error})",
                 "Give a folder, or an address such as s3://BUCKET/images",
             ) from None
         self._url = url
+        self._whole_at_once = not _IN_PLACE.isdisjoint(_protocols(self._files))
 
     def put(self, data: bytes) -> str:
         """See `ImageStore`."""
@@ -50,7 +55,12 @@ class RemoteImageStore:
         with self._reached("kept"):
             # Written again where it is there already: the new date keeps `remove` from taking it.
             self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            self._files.pipe_file(path, data)
+            if self._whole_at_once:
+                self._files.pipe_file(path, data)
+            else:  # nobody may read half of it meanwhile
+                draft = f"{path}.{secrets.token_hex(4)}"
+                self._files.pipe_file(draft, data)
+                self._files.mv(draft, path)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -88,7 +98,16 @@ class RemoteImageStore:
             raise StoreUnavailableError(
                 f"The picture cannot be {what} at {self._url} ({type(error).__name__}: {error})"[:400],
                 "Try again in a moment; if it stays so, look at the address and its credentials",
+                public=f"The picture cannot be {what} at the moment",
             ) from error
+
+
+_IN_PLACE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
+"""Protocols of stores where an object appears as a whole."""
+
+
+def _protocols(files: Any) -> set[str]:
+    return {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
 
 
 def _aware(moment: datetime) -> datetime:

@@ -204,6 +204,7 @@ def visible_prediction(served: Services, prediction_id: str, user: User) -> Stor
 
 
 async def _predict(served: Services, listings: Sequence[Listing], user: User) -> list[StoredPrediction]:
+    served.predictions.refuse_if_full(len(listings))  # before their pictures are kept
     prepare = served.recorder.prepare
     if any(listing.image is not None for listing in listings):
         questions = await run_in_threadpool(lambda: [prepare(listing) for listing in listings])
