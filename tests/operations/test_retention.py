@@ -200,3 +200,19 @@ def test_nothing_is_forgotten_that_is_not_named(
         forget(database, images, tmp_path, [], actor="a", **named)
     with pytest.raises(NotFoundError, match="There is no user named 'nobody'"):
         forget(database, images, tmp_path, [], actor="a", user="nobody")
+
+
+def test_pictures_that_nothing_names_are_swept_away_in_time(
+    model: ProductClassifier, database: Database, tmp_path: Path, picture: bytes
+) -> None:
+    images = FolderImageStore(tmp_path / "images")
+    recorder = PredictionRecorder(model, database, images)
+    (made,) = recorder.record([recorder.prepare(Listing(image=picture))], [None])
+    old, young = images.put(b"left by a request that was refused"), images.put(b"on its way")
+    ages = {made.image: DAY, old: DAY, young: timedelta(minutes=30)}
+    for path in images.folder.rglob("*.jpg"):
+        os.utime(path, ((datetime.now(UTC) - ages[path.stem]).timestamp(),) * 2)
+    done = forget(database, images, tmp_path, [], productid="none", actor="a", grace=NOW)
+    assert (done.predictions, done.images) == (0, 1)
+    assert set(images.digests()) == {made.image, young}
+    assert prune(database, images, datetime.now(UTC) - DAY, "a") == Pruned(0, 0, 0)

@@ -27,7 +27,9 @@ def test_pictures_come_back_by_their_content_and_are_kept_once(store: ImageStore
     assert digest == hashlib.sha256(b"picture").hexdigest()
     assert store.put(b"picture") == digest
     assert store.get(digest) == b"picture"
+    assert list(store.digests()) == [digest]
     assert store.remove(digest, FUTURE)
+    assert list(store.digests()) == []
     with pytest.raises(NotFoundError, match="There is no picture"):
         store.get(digest)
     assert not store.remove(digest, FUTURE)

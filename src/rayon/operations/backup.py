@@ -179,15 +179,23 @@ def _hold_jobs(folder: Path, job_ids: Sequence[str], scratch: Path) -> list[str]
     held = []
     for job_id in job_ids:
         target = scratch / "jobs" / job_id
-        try:
-            shutil.copytree(folder / job_id, target, copy_function=_link_or_copy)
-        except (OSError, shutil.Error):  # it has ended since the database was looked at
-            remove_folder(target)
+        if not _hold_folder(folder / job_id, target):
             continue
         if (target / "images.zip").is_file():  # whoever goes on unpacks it again
             remove_folder(target / "images")
         held.append(job_id)
     return held
+
+
+def _hold_folder(folder: Path, target: Path) -> bool:
+    for _ in range(3):  # its pictures may be unpacked at this moment
+        try:
+            shutil.copytree(folder, target, copy_function=_link_or_copy)
+        except (OSError, shutil.Error):
+            remove_folder(target)
+        else:
+            return True
+    return False  # it has ended since the database was looked at
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from rayon.data.listings import Listing
@@ -20,6 +21,9 @@ from rayon.store.images import ImageStore
 from rayon.store.predictions import PredictionFilter, StoredPrediction
 
 _AT_ONCE = 1000
+_ORPHANED = timedelta(hours=1)
+"""A picture that no prediction has after this will never be named by one."""
+
 _DOWNLOAD_SECONDS = 3600.0
 """A file that was made to be downloaded and is older than this is one that nobody waits for."""
 
@@ -90,6 +94,7 @@ def prune(
         pictures += sum(images.remove(digest, untouched_since=before) for digest in unused)
         erased += len(page)
         progress(erased)
+    pictures += _sweep(database, images)
     with database.write() as connection:
         ended = jobs.delete_ended_before(connection, before)
         counts = {"predictions": erased, "images": pictures, "jobs": ended}
@@ -152,7 +157,7 @@ def forget(
         erased += len(page)
         progress(erased)
     exports = _remove_exports(home / "exports")
-    pictures = _remove_images(images, unused, grace)
+    pictures = _remove_images(images, unused, grace) + _sweep(database, images)
     with database.write() as connection:
         open_jobs = len(jobs.open_jobs(connection))
         counts = {"predictions": erased, "images": pictures, "jobs": ended}
@@ -248,6 +253,20 @@ def _remove_images(images: ImageStore, digests: set[str], grace: timedelta) -> i
         if not left:
             return removed
         time.sleep(1)
+
+
+def _sweep(database: Database, images: ImageStore) -> int:
+    """Remove pictures that no prediction has, and nobody can be about to use.
+
+    Requests that were refused leave some, cancelled jobs, and whoever stopped this before its end.
+    """
+    removed, found = 0, images.digests()
+    while part := set(islice(found, _AT_ONCE)):
+        with database.read() as connection:
+            part -= predictions.images_in_use(connection, part)
+        long_ago = datetime.now(UTC) - _ORPHANED
+        removed += sum(images.remove(digest, untouched_since=long_ago) for digest in part)
+    return removed
 
 
 def _is_there(images: ImageStore, digest: str) -> bool:

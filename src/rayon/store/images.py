@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +42,9 @@ class ImageStore(Protocol):
 
     def remove(self, digest: str, untouched_since: datetime) -> bool:
         """Remove a picture, unless somebody has put it since a moment; whether it was removed."""
+
+    def digests(self) -> Iterator[str]:
+        """All pictures that are there, in no order."""
 
 
 def open_images(location: str | Path) -> ImageStore:
@@ -130,3 +134,9 @@ class FolderImageStore:
         except FileNotFoundError:
             return False
         return True
+
+    def digests(self) -> Iterator[str]:
+        """See `ImageStore`."""
+        for path in self.folder.glob("??/*.jpg"):
+            if _DIGEST.fullmatch(path.stem):
+                yield path.stem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,6 +84,16 @@ class RemoteImageStore:
             except FileNotFoundError:
                 return False
         return True
+
+    def digests(self) -> Iterator[str]:
+        """See `ImageStore`."""
+        with self._reached("listed"):
+            found = self._files.find(self._root)
+        for path in found:
+            name = path.rpartition("/")[2].removesuffix(".jpg")
+            with suppress(NotFoundError):
+                image_name(name)
+                yield name
 
     def _path(self, digest: str) -> str:
         return f"{self._root.rstrip('/')}/{image_name(digest)}"
