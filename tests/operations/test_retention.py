@@ -216,3 +216,22 @@ def test_pictures_that_nothing_names_are_swept_away_in_time(
     assert (done.predictions, done.images) == (0, 1)
     assert set(images.digests()) == {made.image, young}
     assert prune(database, images, datetime.now(UTC) - DAY, "a") == Pruned(0, 0, 0)
+
+
+def test_a_picture_that_another_prediction_comes_to_use_meanwhile_stays(
+    model: ProductClassifier, database: Database, tmp_path: Path, picture: bytes
+) -> None:
+    images = FolderImageStore(tmp_path / "images")
+    recorder = PredictionRecorder(model, database, images)
+
+    def ask(productid: str) -> str | None:
+        question = recorder.prepare(Listing(image=picture, productid=productid))
+        return recorder.record([question], [None])[0].image
+
+    digest = ask("p1")
+    assert digest is not None
+    done = forget(
+        database, images, tmp_path, [], productid="p1", actor="a", grace=NOW, progress=lambda _: ask("p2")
+    )
+    assert (done.predictions, done.images) == (1, 0)
+    assert images.get(digest)

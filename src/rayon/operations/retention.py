@@ -157,7 +157,7 @@ def forget(
         erased += len(page)
         progress(erased)
     exports = _remove_exports(home / "exports")
-    pictures = _remove_images(images, unused, grace) + _sweep(database, images)
+    pictures = _remove_images(database, images, unused, grace) + _sweep(database, images)
     with database.write() as connection:
         open_jobs = len(jobs.open_jobs(connection))
         counts = {"predictions": erased, "images": pictures, "jobs": ended}
@@ -240,10 +240,12 @@ def _remove_exports(folder: Path) -> int:
     return removed
 
 
-def _remove_images(images: ImageStore, digests: set[str], grace: timedelta) -> int:
+def _remove_images(database: Database, images: ImageStore, digests: set[str], grace: timedelta) -> int:
     removed = 0
     left = set(digests)
     while True:
+        with database.read() as connection:  # another prediction may have come to use one while this waited
+            left -= predictions.images_in_use(connection, left)
         for digest in sorted(left):
             if images.remove(digest, untouched_since=datetime.now(UTC) - grace):
                 removed += 1
