@@ -15,7 +15,7 @@ from rayon.errors import NotFoundError, RayonError
 from rayon.learning.model_files import ModelReader
 from rayon.learning.neighbours import NeighbourIndex, identity
 from rayon.operations.archives import remove_folder
-from rayon.store import accounts, audit, jobs, predictions
+from rayon.store import accounts, audit, golden, jobs, predictions
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 from rayon.store.predictions import PredictionFilter, StoredPrediction
@@ -49,8 +49,8 @@ class Forgotten:
 
     Parameters
     ----------
-    predictions, images, jobs, exports
-        What was erased.
+    predictions, golden, images, jobs, exports
+        What was erased; ``golden`` listings are those of the golden set.
     open_jobs
         Jobs that have not ended, whose files may hold what was to be forgotten.
     models
@@ -58,6 +58,7 @@ class Forgotten:
     """
 
     predictions: int
+    golden: int
     images: int
     jobs: int
     exports: int
@@ -149,7 +150,9 @@ def forget(
     user_id = _disown(database, user) if user is not None else None
     ended = _forget_jobs(database, home / "jobs", user_id) if user_id is not None else 0
     erased, traces = 0, Traces()
-    unused: set[str] = set()
+    with database.write() as connection:
+        golden_rows = golden.erase_golden(connection, productid, user_id)
+    unused = {one.image for one in golden_rows if one.image}
     traces.add_product(productid)
     for page in _erase(database, PredictionFilter(productid=productid, user_id=user_id)):
         unused |= _unused(database, page)
@@ -160,12 +163,17 @@ def forget(
     pictures = _remove_images(database, images, unused, grace) + _sweep(database, images)
     with database.write() as connection:
         open_jobs = len(jobs.open_jobs(connection))
-        counts = {"predictions": erased, "images": pictures, "jobs": ended}
+        counts = {
+            "predictions": erased,
+            "golden": len(golden_rows),
+            "images": pictures,
+            "jobs": ended,
+        }
         what = "product" if user is None else "user"
         audit.record(connection, actor, "data.forget", what, datetime.now(UTC), counts)
     database.settle()
     taught = tuple(folder for folder in models if traces.in_model(folder))
-    return Forgotten(erased, pictures, ended, exports, open_jobs, taught)
+    return Forgotten(erased, len(golden_rows), pictures, ended, exports, open_jobs, taught)
 
 
 class Traces:

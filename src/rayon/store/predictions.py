@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, union, update
 
 from rayon.errors import RayonError
-from rayon.store.tables import predictions, validations
+from rayon.store.tables import golden_listings, predictions, validations
 
 Verdict = Literal["right", "wrong", "undone"]
 Queue = Literal["review", "audit"]
@@ -100,7 +100,10 @@ class PredictionFilter:
     before: str | None = field(default=None)
 
 
-_COLUMNS = tuple(predictions.c[name] for name in StoredPrediction.__slots__)
+PREDICTION_COLUMNS = tuple(predictions.c[name] for name in StoredPrediction.__slots__)
+"""What makes a `StoredPrediction`, in order."""
+
+_PICTURES = (predictions.c.image, golden_listings.c.image)
 
 
 def add_predictions(connection: Connection, rows: Sequence[StoredPrediction]) -> None:
@@ -111,13 +114,13 @@ def add_predictions(connection: Connection, rows: Sequence[StoredPrediction]) ->
 
 def find_prediction(connection: Connection, id: str) -> StoredPrediction | None:
     """Find a prediction by its id."""
-    row = connection.execute(select(*_COLUMNS).where(predictions.c.id == id)).first()
+    row = connection.execute(select(*PREDICTION_COLUMNS).where(predictions.c.id == id)).first()
     return StoredPrediction(*row) if row else None
 
 
 def list_predictions(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
     """Newest predictions first that the filter lets through; go on from the last one's id by ``before``."""
-    query = _filtered(select(*_COLUMNS), wanted).order_by(predictions.c.id.desc()).limit(limit)
+    query = _filtered(select(*PREDICTION_COLUMNS), wanted).order_by(predictions.c.id.desc()).limit(limit)
     return [StoredPrediction(*row) for row in connection.execute(query)]
 
 
@@ -186,7 +189,7 @@ def lease_next(
         predictions.c.leased_by == user_id,
     )
     query = (
-        select(*_COLUMNS)
+        select(*PREDICTION_COLUMNS)
         .where(predictions.c.queued_for.is_not(None), predictions.c.validated_at.is_(None), free)
         .order_by((predictions.c.leased_by == user_id).desc().nulls_last(), predictions.c.id)
         .limit(1)
@@ -202,14 +205,14 @@ def lease_next(
 
 
 def all_images(connection: Connection) -> Iterator[str]:
-    """All pictures that predictions have, by their SHA-256."""
-    query = select(predictions.c.image).where(predictions.c.image.is_not(None)).distinct()
+    """All pictures that predictions and golden listings have, by their SHA-256."""
+    query = union(*(select(column).where(column.is_not(None)) for column in _PICTURES))
     yield from connection.execute(query.execution_options(yield_per=1000)).scalars()
 
 
 def delete_oldest(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
     """Delete the oldest predictions that the filter lets through, and give them a last time."""
-    query = _filtered(select(*_COLUMNS), wanted).order_by(predictions.c.created_at).limit(limit)
+    query = _filtered(select(*PREDICTION_COLUMNS), wanted).order_by(predictions.c.created_at).limit(limit)
     found = [StoredPrediction(*row) for row in connection.execute(query)]
     connection.execute(delete(predictions).where(predictions.c.id.in_([one.id for one in found])))
     return found
@@ -223,8 +226,9 @@ def disown(connection: Connection, user_id: str) -> None:
 
 
 def images_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
-    """Which of these pictures some prediction has."""
-    query = select(predictions.c.image).where(predictions.c.image.in_(list(digests))).distinct()
+    """Which of these pictures some prediction or golden listing has."""
+    wanted = list(digests)
+    query = union(*(select(column).where(column.in_(wanted)) for column in _PICTURES))
     return set(connection.execute(query).scalars())
 
 

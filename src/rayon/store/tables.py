@@ -179,6 +179,22 @@ audit_log = Table(
     Column("detail", JSON, nullable=False),
 )
 
+golden_listings = Table(
+    "golden_listings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("added_at", Moment, nullable=False),
+    Column("designation", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("productid", String(200), nullable=False, index=True),
+    Column("imageid", String(200), nullable=False),
+    Column("image", String(64), index=True),
+    Column("code", String(200), nullable=False),
+    # Where the random audit found it, and who had asked; it outlives both, so these refer to nothing.
+    Column("prediction_id", String(36), unique=True),
+    Column("user_id", String(36)),
+)
+
 model_versions = Table(
     "model_versions",
     metadata,
