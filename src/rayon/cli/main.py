@@ -32,6 +32,7 @@ _GROUPS = {
     "users": "rayon.cli.users",
     "keys": "rayon.cli.users",
     "models": "rayon.cli.models",
+    "golden": "rayon.cli.golden",
     "db": "rayon.cli.database",
 }
 """Command to its module."""

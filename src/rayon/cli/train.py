@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
+from rayon.cli.golden import golden_set
 from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
 from rayon.data.taxonomy import Taxonomy
 from rayon.learning.model import ProductClassifier
@@ -45,6 +47,10 @@ def train(
     columns: Columns = None,
     images: Images = None,
     encoding: Encoding = None,
+    golden: Annotated[
+        bool,
+        typer.Option("--golden", help="Leave out the golden set of RAYON_HOME, and whatever looks like it."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a model that is there already.")] = False,
     json: Json = False,
 ) -> None:
@@ -63,7 +69,7 @@ def train(
         threads=settings.threads,
         random_state=seed,
     )
-    with progress_bars() as progress:
+    with progress_bars() as progress, golden_set() if golden else nullcontext() as kept:
         summary = train_model(
             model,
             catalogues,
@@ -72,6 +78,7 @@ def train(
             train_only=train_only or (),
             reading=reading_options(columns, images, encoding),
             overwrite=overwrite,
+            teachable=kept.teachable if kept else None,
         )
     if json:
         print_json(summary.to_dict())
@@ -98,6 +105,8 @@ def _show(summary: TrainingSummary) -> None:
             + (f" and {more} more." if more > 0 else "."),
             markup=False,
         )
+    if summary.left_out:
+        say(f"{summary.left_out:,} listings were left out: they are golden, or look like one that is.")
     if summary.rejected:
         say(f"{len(summary.rejected):,} rows were left out:")
         for row in summary.rejected[:_SHOWN]:

@@ -7,6 +7,7 @@ harder than the traffic is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from rayon.data.duplicates import duplicate_groups
 from rayon.data.image import plain_jpeg, read_image
 from rayon.data.listings import Listing
 from rayon.data.splits import grouped_holdout
+from rayon.data.taxonomy import sort_codes
 from rayon.errors import ConflictError, ImageError, NotFoundError
 from rayon.store import audit, golden
 from rayon.store.database import Database
@@ -153,6 +155,12 @@ class GoldenSet:
         with self._database.read() as connection:
             rows = golden.list_golden(connection)
         return [self._listing(one) for one in rows], [one.code for one in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many listings each code has, in the order of the codes."""
+        with self._database.read() as connection:
+            counted = Counter(one.code for one in golden.list_golden(connection))
+        return {code: counted[code] for code in sort_codes(counted)}
 
     def teachable(self, listings: Sequence[Listing]) -> NDArray[np.bool_]:
         """Which of N listings may be learned from: ``bool[N]``, false for near-duplicates of golden ones."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rayon.data.listings import Listing
 from rayon.data.loading import LoadedCatalogue, Rejected, read_catalogue
 from rayon.data.taxonomy import Taxonomy
 from rayon.learning.crossfit import Progress
@@ -16,6 +20,10 @@ from rayon.learning.model_files import check_model_target
 from rayon.learning.storage import describe
 
 READING = "Reading catalogues"
+SEPARATING = "Leaving out golden ones"
+
+Teachable = Callable[[Sequence[Listing]], NDArray[np.bool_]]
+"""Says which of N listings may be learned from, ``bool[N]``."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class TrainingSummary:
         Listings that name a picture which is not there; 0 where pictures are not wanted.
     small_codes
         Codes with fewer trusted listings than the policy needs to accept them, with their number.
+    left_out
+        Listings that may not be learned from.
     """
 
     out: str
@@ -44,6 +54,7 @@ class TrainingSummary:
     unreadable_images: int
     missing_images: int
     small_codes: dict[str, int]
+    left_out: int
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -58,6 +69,7 @@ class TrainingSummary:
             "unreadable_images": self.unreadable_images,
             "missing_images": self.missing_images,
             "small_codes": self.small_codes,
+            "left_out": self.left_out,
         }
 
 
@@ -70,6 +82,7 @@ def train(
     train_only: Sequence[Path] = (),
     reading: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    teachable: Teachable | None = None,
 ) -> TrainingSummary:
     """Train on catalogues and save the model version.
 
@@ -89,6 +102,8 @@ def train(
         How to read all of them: the keywords ``columns``, ``images`` and ``encoding`` of `read_catalogue`.
     overwrite
         Whether to replace a model that is in ``out`` already.
+    teachable
+        Says which listings may be learned from; all of them where it is not given.
 
     Raises
     ------
@@ -99,14 +114,15 @@ def train(
     check_model_target(out, overwrite)
     trusted = _read(catalogues, model.taxonomy, reading, progress)
     extra = _read(train_only, model.taxonomy, reading, progress) if train_only else None
-    codes = list(trusted.codes or [])
-    extra_codes = list(extra.codes or []) if extra else []
+    listings, codes = _taught(trusted, teachable, progress)
+    extra_listings, extra_codes = _taught(extra, teachable, progress) if extra else ([], [])
+    left_out = len(trusted) - len(listings) + (len(extra) - len(extra_listings) if extra else 0)
     if model.taxonomy is None:
         model.set_params(taxonomy=Taxonomy.known(codes + extra_codes))
     model.fit(
-        trusted.listings,
+        listings,
         codes,
-        train_only=(extra.listings, extra_codes) if extra else None,
+        train_only=(extra_listings, extra_codes) if extra else None,
         progress=progress,
     )
     model.fingerprint_ = (
@@ -122,7 +138,21 @@ def train(
         len(model.training_errors_),
         0 if model.image == "none" else trusted.missing_images + (extra.missing_images if extra else 0),
         {code: counts[code] for code in model.taxonomy_.codes if counts[code] < least},
+        left_out,
     )
+
+
+def _taught(
+    loaded: LoadedCatalogue, teachable: Teachable | None, progress: Progress
+) -> tuple[list[Listing], list[str]]:
+    """The listings of a catalogue that may be learned from, and their codes."""
+    codes = list(loaded.codes or [])
+    if teachable is None:
+        return loaded.listings, codes
+    progress(SEPARATING, 0, 1)
+    rows = np.flatnonzero(teachable(loaded.listings)).tolist()
+    progress(SEPARATING, 1, 1)
+    return [loaded.listings[row] for row in rows], [codes[row] for row in rows]
 
 
 def _read(

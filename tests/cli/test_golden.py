@@ -1,0 +1,70 @@
+"""The golden set from the command line, and training that keeps away from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+
+from rayon.data.loading import read_catalogue
+from rayon.learning.model import ProductClassifier
+from rayon.store.database import Database
+from rayon.store.predictions import add_validation
+from rayon.store.tables import predictions
+
+
+def test_nothing_golden_is_learned_from(rayon: Callable[..., Any], shop: Path, tmp_path: Path) -> None:
+    fixed = rayon("golden", "fix", shop, "--share", 0.2, "--json")
+    assert fixed.returncode == 0, fixed.stderr
+    counts = json.loads(fixed.stdout)
+    assert counts["golden"] + counts["left"] == 400
+    again = rayon("golden", "fix", shop)
+    assert again.returncode == 2
+    assert again.stderr.splitlines()[-2:] == [
+        "Error: There is a golden set already.",
+        "It only grows, by what the random audit draws.",
+    ]
+    shown = json.loads(rayon("golden", "show", "--json").stdout)
+    assert shown["golden"] == sum(shown["codes"].values()) == counts["golden"]
+
+    arguments = ("train", shop, "--out", tmp_path / "model", "--image-encoder", "none", "--golden", "--json")
+    trained = rayon(*arguments)
+    assert trained.returncode == 0, trained.stderr
+    summary = json.loads(trained.stdout)
+    assert summary["left_out"] >= counts["golden"]
+    assert summary["trusted"] + summary["left_out"] == 400
+    model = ProductClassifier.load(tmp_path / "model")
+    unseen = sum(not model.neighbours_.was_seen(one) for one in read_catalogue(shop).listings)
+    assert unseen >= counts["golden"]
+
+
+def test_it_grows_by_what_the_audit_drew(
+    start: Callable[..., Any], rayon: Callable[..., Any], shop: Path, sqlite: str
+) -> None:
+    service = start(RAYON_AUDIT_SHARE="1")
+    made = service.client.post(
+        "/api/v1/predictions", json={"designation": "Ocarina bakélite zinzolin"}
+    ).json()
+    word = service.client.post(f"/api/v1/predictions/{made['id']}/validations", json={"verdict": "right"})
+    assert word.status_code == 201
+    grown = rayon("golden", "grow", shop, "--json")
+    assert json.loads(grown.stdout) == {"added": 1, "known": 0, "golden": 1}
+    assert json.loads(rayon("golden", "show", "--json").stdout)["codes"] == {made["code"]: 1}
+    known = read_catalogue(shop).listings[0]
+    copy = service.client.post(
+        "/api/v1/predictions", json={"designation": known.designation, "description": known.description}
+    ).json()
+    database = Database(sqlite)
+    with database.write() as connection:
+        add_validation(connection, copy["id"], None, "right", copy["code"], "", datetime.now(UTC))
+        connection.execute(update(predictions).values(queued_for="audit"))
+    database.close()
+    assert rayon("golden", "grow", shop).stdout.splitlines() == [
+        "0 audited listings were added; 1 are golden now.",
+        "1 stay outside: models have learned from listings like them.",
+    ]
+    assert service.stop() == 0
