@@ -68,3 +68,35 @@ def test_it_grows_by_what_the_audit_drew(
         "1 stay outside: models have learned from listings like them.",
     ]
     assert service.stop() == 0
+
+
+def test_the_gate_stands_before_the_champion(
+    rayon: Callable[..., Any], trained: Path, tmp_path: Path
+) -> None:
+    made = rayon("sample", tmp_path / "fresh", "--listings", 600, "--seed", 9)
+    assert made.returncode == 0, made.stderr
+    first = json.loads(rayon("models", "import", trained, "--promote", "--json").stdout)
+    nothing = rayon("models", "compare", first["name"], trained)
+    assert nothing.returncode == 2
+    assert "Error: There is no golden set to compare on." in nothing.stderr
+    model = ProductClassifier.load(trained)
+    model.precision = 0.7  # which changes no answer
+    model.save(tmp_path / "equal")
+    second = json.loads(rayon("models", "import", tmp_path / "equal", "--json").stdout)
+    assert rayon("golden", "fix", tmp_path / "fresh", "--share", 0.5).returncode == 0
+
+    compared = rayon("models", "compare", first["name"], second["name"])
+    assert compared.returncode == 3
+    refused = rayon("models", "promote", second["name"], "--reason", "newer")
+    assert refused.returncode == 3
+    assert "✗ The challenger is not shown to be better: weighted F1 +0.0000" in refused.stdout
+    last = refused.stdout.splitlines()[-1]
+    assert last == f"{second['name']} is not promoted; --force would do it all the same."
+    champion = json.loads(rayon("models", "list", "--json").stdout)["models"]
+    assert [one["name"] for one in champion if one["champion"]] == [first["name"]]
+
+    forced = rayon("models", "promote", second["name"], "--reason", "I know better", "--force", "--json")
+    assert forced.returncode == 0, forced.stderr
+    verdict = json.loads(forced.stdout)["verdict"]
+    assert (verdict["passed"], verdict["forced"]) == (False, True)
+    assert [check["name"] for check in verdict["checks"] if not check["passed"]] == ["better"]

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.table import Column, Table
 
 from rayon.cli.console import DONE, NEEDS_ATTENTION, out, print_json, progress_bars, say
+from rayon.cli.golden import golden_set
 from rayon.cli.options import Columns, Encoding, Images, Json, ModelDir, reading_options
 from rayon.cli.service import open_database
+from rayon.data.listings import Listing
+from rayon.errors import RayonError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
-from rayon.operations.comparison import compare_models
+from rayon.operations.comparison import Comparison, compare_models, compare_on
 from rayon.operations.registry import Registry
 from rayon.settings import Settings
 from rayon.store.models import ModelVersion, Promotion
@@ -113,13 +116,38 @@ def export(
 
 
 @models.command()
-def promote(name: Name, reason: Reason, as_json: Json = False) -> None:
+def promote(
+    name: Name,
+    reason: Reason,
+    force: Annotated[bool, typer.Option("--force", help="Whatever the gate says.")] = False,
+    as_json: Json = False,
+) -> None:
     """Make a model the champion; processes that serve follow within seconds.
+
+    Where there is a golden set, the gate has to let it through first: both models answer its listings, as
+    in `rayon models compare`. Exits with 3 where it is refused.
 
     Example: rayon models promote 3f2a --reason "better on shoes"
     """
-    with _registry() as registry:
-        _tell(registry.promote(name, ACTOR, reason), as_json)
+    with _registry() as registry, golden_set() as golden:
+        version, champion, verdict = registry.find(name), registry.champion(), None
+        if champion not in (None, version.name) and len(golden):
+            models = [_load(registry.folder_of(one)) for one in (str(champion), version.name)]
+            with progress_bars() as progress:
+                found = compare_on(models[0], models[1], *golden.listings(), progress)
+            verdict = {**found.to_dict(), "forced": force and not found.verdict.passed}
+            if not found.verdict.passed and not force:
+                _refuse(version.name, found, as_json)
+        _tell(registry.promote(version.name, ACTOR, reason, verdict), as_json)
+
+
+def _refuse(name: str, found: Comparison, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json({"promoted": False, **found.to_dict()})
+    else:
+        _show_checks(found)
+        out.print(f"{name} is not promoted; --force would do it all the same.", markup=False)
+    raise typer.Exit(NEEDS_ATTENTION)
 
 
 @models.command()
@@ -131,9 +159,13 @@ def compare(
         str, typer.Argument(metavar="B", help="What might take its place.", show_default=False)
     ],
     on: Annotated[
-        list[Path],
-        typer.Option("--on", metavar="CATALOGUE", help="Labelled listings that neither has learned from."),
-    ],
+        list[Path] | None,
+        typer.Option(
+            "--on",
+            metavar="CATALOGUE",
+            help="Labelled listings that neither has learned from; the golden set where not given.",
+        ),
+    ] = None,
     columns: Columns = None,
     images: Images = None,
     encoding: Encoding = None,
@@ -145,21 +177,19 @@ def compare(
 
     Example: rayon models compare 3f2a new-model --on held-out.csv
     """
-    settings = Settings()
     with _registry() as registry:
         folders = [_folder(registry, name) for name in (champion, challenger)]
-    first, second = (
-        ProductClassifier.load(folder, cache=settings.embedding_cache, threads=settings.threads)
-        for folder in folders
-    )
+    first, second = (_load(folder) for folder in folders)
     reading = reading_options(columns, images, encoding)
     with progress_bars() as progress:
-        found = compare_models(first, second, on, progress, reading=reading)
+        if on:
+            found = compare_models(first, second, on, progress, reading=reading)
+        else:
+            found = compare_on(first, second, *_golden_listings(), progress)
     if as_json:
         print_json(found.to_dict())
     else:
-        for check in found.verdict.checks:
-            out.print(f"{'✓' if check.passed else '✗'} {check.reason}.", markup=False, soft_wrap=True)
+        _show_checks(found)
         word = "may" if found.verdict.passed else "may not"
         out.print(f"{challenger} {word} take the place of {champion}.", markup=False, soft_wrap=True)
     if found.seen:
@@ -167,6 +197,27 @@ def compare(
     if found.rejected:
         say(f"{found.rejected:,} rows could not be read and were left out.")
     raise typer.Exit(DONE if found.verdict.passed else NEEDS_ATTENTION)
+
+
+def _golden_listings() -> tuple[list[Listing], list[str]]:
+    with golden_set() as golden:
+        listings, codes = golden.listings()
+    if not listings:
+        raise RayonError(
+            "There is no golden set to compare on",
+            "Name labelled listings with --on, or hold some out: rayon golden fix CATALOGUE",
+        )
+    return listings, codes
+
+
+def _show_checks(found: Comparison) -> None:
+    for check in found.verdict.checks:
+        out.print(f"{'✓' if check.passed else '✗'} {check.reason}.", markup=False, soft_wrap=True)
+
+
+def _load(folder: Path) -> ProductClassifier:
+    settings = Settings()
+    return ProductClassifier.load(folder, cache=settings.embedding_cache, threads=settings.threads)
 
 
 def _folder(registry: Registry, name: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,7 @@ def compare_models(
     *,
     reading: Mapping[str, Any] | None = None,
 ) -> Comparison:
-    """Score two models on the same labelled listings that neither has learned from.
-
-    A code that one of them does not know is one that it never answers.
+    """Score two models on labelled catalogues; see `compare_on`.
 
     Parameters
     ----------
@@ -76,9 +74,38 @@ def compare_models(
         When nothing is left to compare on.
     """
     loaded = read_catalogue(catalogues, codes="required", **(reading or {}))
+    found = compare_on(champion, challenger, loaded.listings, loaded.codes or [], progress)
+    return replace(found, rejected=len(loaded.rejected))
+
+
+def compare_on(
+    champion: ProductClassifier,
+    challenger: ProductClassifier,
+    labelled: Sequence[Listing],
+    labels: Sequence[str],
+    progress: Progress,
+) -> Comparison:
+    """Score two models on the same labelled listings, those that neither has learned from.
+
+    A code that one of them does not know is one that it never answers.
+
+    Parameters
+    ----------
+    champion, challenger
+        Fitted; their codes may differ.
+    labelled, labels
+        N listings and their true codes.
+    progress
+        Told how far each stage is.
+
+    Raises
+    ------
+    CatalogueError
+        When nothing is left to compare on.
+    """
     fresh = [
         row
-        for row, listing in enumerate(loaded.listings)
+        for row, listing in enumerate(labelled)
         if not any(model.neighbours_.was_seen(listing) for model in (champion, challenger))
     ]
     if not fresh:
@@ -86,15 +113,15 @@ def compare_models(
             "No listing is left to compare on: the models have learned from all of them",
             "Give labelled listings that were kept out of training",
         )
-    listings = [loaded.listings[row] for row in fresh]
-    true = [(loaded.codes or [])[row] for row in fresh]
+    listings = [labelled[row] for row in fresh]
+    true = [labels[row] for row in fresh]
     codes = list(dict.fromkeys([*champion.taxonomy_.codes, *challenger.taxonomy_.codes, *true]))
     index = {code: column for column, code in enumerate(codes)}
     y = np.array([index[code] for code in true], dtype=np.int64)
     before = _score(champion, listings, index, "Scoring the champion", progress)
     after = _score(challenger, listings, index, "Scoring the challenger", progress)
     verdict = judge(y, before, after, codes)
-    return Comparison(verdict, len(y), len(loaded) - len(y), len(loaded.rejected))
+    return Comparison(verdict, len(y), len(labelled) - len(y), 0)
 
 
 def _score(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rayon.errors import ConflictError, ModelError, NotFoundError, OutputError, RayonError
 from rayon.learning.model_files import ModelReader, check_model_target
@@ -105,8 +107,19 @@ class Registry:
         with self._database.read() as connection:
             return store.list_promotions(connection, limit)
 
-    def promote(self, name: str, actor: str, reason: str) -> Promotion:
+    def promote(
+        self, name: str, actor: str, reason: str, verdict: Mapping[str, Any] | None = None
+    ) -> Promotion:
         """Make a version the champion; processes that serve follow within seconds.
+
+        Parameters
+        ----------
+        name
+            Of the version, or the beginning of it.
+        actor, reason
+            Who does it, and why.
+        verdict
+            What the gate found, JSON-ready; kept with the promotion.
 
         Raises
         ------
@@ -117,7 +130,7 @@ class Registry:
         ConflictError
             When it is the champion already, or another was promoted at the same moment.
         """
-        return self._move(self.find(name), self.champion(), "promote", actor, reason)
+        return self._move(self.find(name), self.champion(), "promote", actor, reason, verdict)
 
     def rollback(self, actor: str, reason: str) -> Promotion:
         """Go back to the champion before this one; again, and to the one before that.
@@ -151,6 +164,7 @@ class Registry:
         kind: store.PromotionKind,
         actor: str,
         reason: str,
+        verdict: Mapping[str, Any] | None = None,
     ) -> Promotion:
         name = version.name
         if not reason.strip():
@@ -165,7 +179,9 @@ class Registry:
         now = datetime.now(UTC)
         try:
             with self._database.write() as connection:
-                moved = store.move_champion(connection, name, previous, kind, actor, reason.strip(), now)
+                moved = store.move_champion(
+                    connection, name, previous, kind, actor, reason.strip(), now, verdict
+                )
                 if moved:
                     audit.record(connection, actor, f"model.{kind}", name, now, {"previous": previous})
                     (promotion,) = store.list_promotions(connection, limit=1)
