@@ -100,3 +100,24 @@ def test_the_gate_stands_before_the_champion(
     verdict = json.loads(forced.stdout)["verdict"]
     assert (verdict["passed"], verdict["forced"]) == (False, True)
     assert [check["name"] for check in verdict["checks"] if not check["passed"]] == ["better"]
+
+
+def test_feedback_becomes_training_data(
+    start: Callable[..., Any], rayon: Callable[..., Any], shop: Path, tmp_path: Path
+) -> None:
+    nothing = rayon("data", "snapshot", "feedback", "--training", shop)
+    assert nothing.returncode == 2
+    assert "Error: There is nothing to learn from." in nothing.stderr
+    service = start(RAYON_AUDIT_SHARE="0")
+    made = service.client.post(
+        "/api/v1/predictions", json={"designation": "Ocarina bakélite zinzolin"}
+    ).json()
+    service.client.post(f"/api/v1/predictions/{made['id']}/validations", json={"verdict": "right"})
+    taken = rayon("data", "snapshot", "feedback", "--training", shop, "--json")
+    assert taken.returncode == 0, taken.stderr
+    assert json.loads(taken.stdout)["listings"] == 1
+    arguments = (shop, tmp_path / "feedback" / "listings.jsonl", "--out", "model", "--image-encoder", "none")
+    trained = rayon("train", *arguments, "--json")
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout)["trusted"] == 401
+    assert service.stop() == 0

@@ -33,6 +33,7 @@ _GROUPS = {
     "keys": "rayon.cli.users",
     "models": "rayon.cli.models",
     "golden": "rayon.cli.golden",
+    "data": "rayon.cli.data",
     "db": "rayon.cli.database",
 }
 """Command to its module."""

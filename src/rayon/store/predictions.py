@@ -176,6 +176,14 @@ def standing_validation(history: Sequence[Validation]) -> Validation | None:
     return standing[-1] if standing else None
 
 
+def validated_predictions(connection: Connection) -> list[StoredPrediction]:
+    """All predictions on which a person's word stands, oldest first."""
+    query = (
+        select(*PREDICTION_COLUMNS).where(predictions.c.validated_at.is_not(None)).order_by(predictions.c.id)
+    )
+    return [StoredPrediction(*row) for row in connection.execute(query)]
+
+
 def lease_next(
     connection: Connection, user_id: str, now: datetime, until: datetime
 ) -> StoredPrediction | None:
