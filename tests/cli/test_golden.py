@@ -18,6 +18,10 @@ from rayon.store.tables import predictions
 
 
 def test_nothing_golden_is_learned_from(rayon: Callable[..., Any], shop: Path, tmp_path: Path) -> None:
+    arguments = ("train", shop, "--out", tmp_path / "model", "--image-encoder", "none", "--golden", "--json")
+    early = rayon(*arguments)
+    assert early.returncode == 2
+    assert "Error: There is no golden set to leave out." in early.stderr
     fixed = rayon("golden", "fix", shop, "--share", 0.2, "--json")
     assert fixed.returncode == 0, fixed.stderr
     counts = json.loads(fixed.stdout)
@@ -31,7 +35,6 @@ def test_nothing_golden_is_learned_from(rayon: Callable[..., Any], shop: Path, t
     shown = json.loads(rayon("golden", "show", "--json").stdout)
     assert shown["golden"] == sum(shown["codes"].values()) == counts["golden"]
 
-    arguments = ("train", shop, "--out", tmp_path / "model", "--image-encoder", "none", "--golden", "--json")
     trained = rayon(*arguments)
     assert trained.returncode == 0, trained.stderr
     summary = json.loads(trained.stdout)
@@ -121,3 +124,30 @@ def test_feedback_becomes_training_data(
     assert trained.returncode == 0, trained.stderr
     assert json.loads(trained.stdout)["trusted"] == 401
     assert service.stop() == 0
+
+
+def test_a_champion_that_knows_all_golden_listings_is_only_replaced_by_force(
+    rayon: Callable[..., Any], trained: Path, shop: Path, tmp_path: Path
+) -> None:
+    rayon("models", "import", trained, "--promote")
+    loaded = read_catalogue(shop)  # it was trained on all of it
+    rows = [
+        {"designation": one.designation, "description": one.description, "prdtypecode": code}
+        for one, code in zip(loaded.listings, loaded.codes or [], strict=True)
+        if one.has_text
+    ]
+    known = tmp_path / "known.jsonl"
+    known.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert rayon("golden", "fix", known).returncode == 0
+    model = ProductClassifier.load(trained)
+    model.precision = 0.7
+    model.save(tmp_path / "other")
+    name = json.loads(rayon("models", "import", tmp_path / "other", "--json").stdout)["name"]
+    refused = rayon("models", "promote", name, "--reason", "newer")
+    assert refused.returncode == 2
+    assert (
+        "Error: No listing is left to compare on: the models have learned from all of them." in refused.stderr
+    )
+    forced = rayon("models", "promote", name, "--reason", "newer", "--force", "--json")
+    assert forced.returncode == 0, forced.stderr
+    assert json.loads(forced.stdout)["verdict"]["forced"] is True

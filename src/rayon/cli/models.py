@@ -16,7 +16,7 @@ from rayon.cli.golden import golden_set
 from rayon.cli.options import Columns, Encoding, Images, Json, ModelDir, reading_options
 from rayon.cli.service import open_database
 from rayon.data.listings import Listing
-from rayon.errors import RayonError
+from rayon.errors import CatalogueError, RayonError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.comparison import Comparison, compare_models, compare_on
@@ -133,11 +133,17 @@ def promote(
         version, champion, verdict = registry.find(name), registry.champion(), None
         if champion not in (None, version.name) and len(golden):
             models = [_load(registry.folder_of(one)) for one in (str(champion), version.name)]
-            with progress_bars() as progress:
-                found = compare_on(models[0], models[1], *golden.listings(), progress)
-            verdict = {**found.to_dict(), "forced": force and not found.verdict.passed}
-            if not found.verdict.passed and not force:
-                _refuse(version.name, found, as_json)
+            try:
+                with progress_bars() as progress:
+                    found = compare_on(models[0], models[1], *golden.listings(), progress)
+            except CatalogueError as error:  # a champion that was trained before there was a golden set
+                if not force:
+                    raise
+                verdict = {"passed": False, "forced": True, "checks": [], "problem": error.message}
+            else:
+                verdict = {**found.to_dict(), "forced": force and not found.verdict.passed}
+                if not found.verdict.passed and not force:
+                    _refuse(version.name, found, as_json)
         _tell(registry.promote(version.name, ACTOR, reason, verdict), as_json)
 
 

@@ -12,6 +12,7 @@ from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_
 from rayon.cli.golden import golden_set
 from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
 from rayon.data.taxonomy import Taxonomy
+from rayon.errors import RayonError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.training import TrainingSummary
 from rayon.operations.training import train as train_model
@@ -69,7 +70,11 @@ def train(
         threads=settings.threads,
         random_state=seed,
     )
-    with progress_bars() as progress, golden_set() if golden else nullcontext() as kept:
+    with golden_set() if golden else nullcontext() as kept, progress_bars() as progress:
+        if kept is not None and not len(kept):
+            raise RayonError(
+                "There is no golden set to leave out", "Hold some listings out: rayon golden fix CATALOGUE"
+            )
         summary = train_model(
             model,
             catalogues,
@@ -78,7 +83,7 @@ def train(
             train_only=train_only or (),
             reading=reading_options(columns, images, encoding),
             overwrite=overwrite,
-            teachable=kept.teachable if kept else None,
+            teachable=None if kept is None else kept.teachable,
         )
     if json:
         print_json(summary.to_dict())
