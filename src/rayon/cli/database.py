@@ -113,8 +113,8 @@ def forget(
 
 def _show_forgotten(done: Forgotten, looked_into: int) -> None:
     lines = [
-        f"Erased {done.predictions:,} predictions, {done.golden:,} golden listings, {done.images:,} pictures, "
-        f"{done.jobs:,} jobs and {done.exports:,} exported files."
+        f"Erased {done.predictions:,} predictions, {done.golden:,} golden listings, "
+        f"{done.images:,} pictures, {done.jobs:,} jobs and {done.exports:,} exported files."
     ]
     if done.open_jobs:
         lines.append(
