@@ -34,6 +34,7 @@ _GROUPS = {
     "models": "rayon.cli.models",
     "golden": "rayon.cli.golden",
     "data": "rayon.cli.data",
+    "taxonomy": "rayon.cli.taxonomy",
     "db": "rayon.cli.database",
 }
 """Command to its module."""

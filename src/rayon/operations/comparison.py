@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rayon.data.listings import Listing
 from rayon.data.loading import read_catalogue
+from rayon.data.taxonomy_change import MappedCode, TaxonomyChange
 from rayon.errors import CatalogueError
 from rayon.learning.crossfit import Progress
 from rayon.learning.gate import GoldenScores, Verdict, judge
@@ -34,17 +35,20 @@ class Comparison:
         Listings that were left out because one of the models had learned from them.
     rejected
         Rows that could not be read.
+    retired
+        Listings that were left out because their code was retired, so that no answer can be right.
     """
 
     verdict: Verdict
     listings: int
     seen: int
     rejected: int
+    retired: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
-        counts = {"listings": self.listings, "seen": self.seen, "rejected": self.rejected}
-        return {**self.verdict.to_dict(), **counts}
+        names = ("listings", "seen", "rejected", "retired")
+        return {**self.verdict.to_dict(), **{name: getattr(self, name) for name in names}}
 
 
 def compare_models(
@@ -54,6 +58,7 @@ def compare_models(
     progress: Progress,
     *,
     reading: Mapping[str, Any] | None = None,
+    change: TaxonomyChange | None = None,
 ) -> Comparison:
     """Score two models on labelled catalogues; see `compare_on`.
 
@@ -67,14 +72,18 @@ def compare_models(
         Told how far each stage is.
     reading
         How to read them, see `rayon.data.loading.read_catalogue`.
+    change
+        What became of the champion's codes, where the challenger knows others.
 
     Raises
     ------
     CatalogueError
         When nothing is left to compare on.
+    TaxonomyError
+        When a code means one thing before the change and another after it.
     """
     loaded = read_catalogue(catalogues, codes="required", **(reading or {}))
-    found = compare_on(champion, challenger, loaded.listings, loaded.codes or [], progress)
+    found = compare_on(champion, challenger, loaded.listings, loaded.codes or [], progress, change)
     return replace(found, rejected=len(loaded.rejected))
 
 
@@ -84,60 +93,73 @@ def compare_on(
     labelled: Sequence[Listing],
     labels: Sequence[str],
     progress: Progress,
+    change: TaxonomyChange | None = None,
 ) -> Comparison:
     """Score two models on the same labelled listings, those that neither has learned from.
 
-    A code that one of them does not know is one that it never answers.
+    A code that one of them does not know is one that it never answers. Across a change of the taxonomy, codes
+    that were merged or split count as one, with the sum of their probabilities, see `TaxonomyChange.groups`:
+    what the challenger alone can tell apart speaks neither for nor against it.
 
     Parameters
     ----------
     champion, challenger
         Fitted; their codes may differ.
     labelled, labels
-        N listings and their true codes.
+        N listings and their true codes, from before or after the change.
     progress
         Told how far each stage is.
+    change
+        What became of the champion's codes, where the challenger knows others.
 
     Raises
     ------
     CatalogueError
         When nothing is left to compare on.
+    TaxonomyError
+        When a code means one thing before the change and another after it.
     """
+    groups = (change or TaxonomyChange()).groups(champion.taxonomy_.codes, challenger.taxonomy_.codes)
+    mapped = [groups.get(label) or MappedCode((label,), (label,)) for label in labels]
     fresh = [
         row
         for row, listing in enumerate(labelled)
         if not any(model.neighbours_.was_seen(listing) for model in (champion, challenger))
     ]
-    if not fresh:
+    judged = [row for row in fresh if not mapped[row].retired]
+    if not judged:
+        why = "their codes were retired" if fresh else "the models have learned from all of them"
         raise CatalogueError(
-            "No listing is left to compare on: the models have learned from all of them",
+            f"No listing is left to compare on: {why}",
             "Give labelled listings that were kept out of training",
         )
-    listings = [labelled[row] for row in fresh]
-    true = [labels[row] for row in fresh]
-    codes = list(dict.fromkeys([*champion.taxonomy_.codes, *challenger.taxonomy_.codes, *true]))
-    index = {code: column for column, code in enumerate(codes)}
-    y = np.array([index[code] for code in true], dtype=np.int64)
-    before = _score(champion, listings, index, "Scoring the champion", progress)
-    after = _score(challenger, listings, index, "Scoring the challenger", progress)
-    verdict = judge(y, before, after, codes)
-    return Comparison(verdict, len(y), len(labelled) - len(y), 0)
+    listings = [labelled[row] for row in judged]
+    true = [mapped[row] for row in judged]
+    known = (groups[code] for model in (champion, challenger) for code in model.taxonomy_.codes)
+    columns = {one: column for column, one in enumerate(dict.fromkeys([*known, *true]))}
+    column_of = {code: columns[one] for code, one in groups.items() if one in columns}
+    y = np.array([columns[one] for one in true], dtype=np.int64)
+    before = _score(champion, listings, column_of, len(columns), "Scoring the champion", progress)
+    after = _score(challenger, listings, column_of, len(columns), "Scoring the challenger", progress)
+    verdict = judge(y, before, after, [one.name for one in columns])
+    return Comparison(verdict, len(y), len(labelled) - len(fresh), 0, len(fresh) - len(judged))
 
 
 def _score(
     model: ProductClassifier,
     listings: Sequence[Listing],
-    index: Mapping[str, int],
+    column_of: Mapping[str, int],
+    n_columns: int,
     stage: str,
     progress: Progress,
 ) -> GoldenScores:
-    columns = [index[code] for code in model.taxonomy_.codes]
-    proba: NDArray[np.float64] = np.zeros((len(listings), len(index)))
+    columns = [column_of[code] for code in model.taxonomy_.codes]
+    proba: NDArray[np.float64] = np.zeros((len(listings), n_columns))
     accepted = np.zeros(len(listings), dtype=bool)
     for start in range(0, len(listings), _CHUNK):
         part = model.scores(listings[start : start + _CHUNK])
         stop = start + len(part.fused)
-        proba[start:stop, columns] = part.fused
+        np.add.at(proba[start:stop].T, columns, part.fused.T)
         accepted[start:stop] = model.policy_.accept(part.fused) & part.usable()
         progress(stage, stop, len(listings))
     return GoldenScores(proba, accepted, model.precision)
