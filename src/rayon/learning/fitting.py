@@ -8,9 +8,10 @@ The order matters more than any single part:
 4. fusion is cross-fitted over the same folds, so that each fused distribution comes from heads and a fusion
    that never saw the listing; the decision policy learns its threshold from these, and its own figures are
    cross-fitted once more;
-5. heads are refitted on everything.
+5. heads are refitted on everything;
+6. the trusted listings are measured, with what 4 answered them, for later ones to be compared with.
 
-Train-only listings take part in 1, 2 (as teachers) and 5, and in nothing else.
+Train-only listings take part in 1, 2 (as teachers), 5, and 6 (their words are known), and in nothing else.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from rayon.learning.heads import Head
 from rayon.learning.modalities import Encoded, Modality
 from rayon.learning.neighbours import NeighbourIndex
 from rayon.learning.prediction_sets import PredictionSets
+from rayon.learning.reference import Reference
 
 MIN_TRUSTED = 20
 """Fewer trusted listings than this cannot tell anything about quality."""
@@ -82,6 +84,7 @@ class Fitted:
     policy: DecisionPolicy
     sets: PredictionSets
     neighbours: NeighbourIndex
+    reference: Reference
     cross_fitted: CrossFitted
     errors: dict[int, str]
 
@@ -155,8 +158,9 @@ def _fit_all(
     sets = PredictionSets().fit(cross_fitted.fused, cross_fitted.y)
     progress("Fusion and promise", 3, 3)
     neighbours = NeighbourIndex.build(listings, [codes[i] for i in y], encoded)
+    reference = _measure(recipe, listings, known, cross_fitted, codes, list(encoded), progress)
     errors = {row: error for part in encoded.values() for row, error in part.errors.items()}
-    return Fitted(heads, fusion, policy, sets, neighbours, cross_fitted, errors)
+    return Fitted(heads, fusion, policy, sets, neighbours, reference, cross_fitted, errors)
 
 
 def _refuse_hopeless(y: NDArray[np.int64], trusted: NDArray[np.bool_]) -> None:
@@ -262,6 +266,32 @@ def _cross_fit_alone(
     if len(np.unique(folds[rows])) > 1:
         alone[rows] = cross_fit_by_fold(calibrate, folds[rows], np.empty((len(rows), proba.shape[1])))
     return alone
+
+
+def _measure(
+    recipe: Recipe,
+    listings: Sequence[Listing],
+    known: NDArray[np.intp],
+    cross_fitted: CrossFitted,
+    codes: Sequence[str],
+    modalities: Sequence[str],
+    progress: Progress,
+) -> Reference:
+    """What the trusted listings look like, for later listings to be compared with."""
+    stage = "Measuring for drift"
+    progress(stage, 0, 1)
+    fused = cross_fitted.fused
+    reference = Reference.learn(
+        listings,
+        known,
+        fused.max(axis=1),
+        [codes[index] for index in fused.argmax(axis=1)],
+        modalities,
+        seed=recipe.random_state,
+        threads=recipe.threads,
+    )
+    progress(stage, 1, 1)
+    return reference
 
 
 def _any_present(probabilities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:

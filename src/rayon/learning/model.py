@@ -22,6 +22,7 @@ from rayon.learning.explain import Explanation, explain_listing
 from rayon.learning.factory import make_modalities
 from rayon.learning.fitting import Recipe, fit_all
 from rayon.learning.prediction import Alternative, Prediction
+from rayon.learning.reference import Reference
 
 _CHUNK = 4096
 _MAX_ALTERNATIVES = 5
@@ -82,6 +83,9 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         `[K]`, the codes in the taxonomy's order, of the type that `fit` was given.
     taxonomy_
         Taxonomy of exactly these codes.
+    reference_
+        What the listings that it learned from look like, see `rayon.learning.reference`; ``None`` where the
+        model folder was written before there was such a thing.
 
     Examples
     --------
@@ -173,6 +177,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.heads_, self.fusion_, self.policy_ = fitted.heads, fitted.fusion, fitted.policy
         self.sets_, self.neighbours_ = fitted.sets, fitted.neighbours
         self.cross_fitted_ = fitted.cross_fitted
+        self.reference_: Reference | None = fitted.reference
         self.training_errors_ = fitted.errors
         self.n_listings_ = {"trusted": len(items), "train_only": len(extra)}
         return self

@@ -7,6 +7,7 @@ The folder holds::
     taxonomy.json      codes, labels and parents
     head_text.npz      weights of the text head; head_image.npz likewise
     fusion.npz  policy.npz  sets.npz  neighbours.npz
+    reference.npz      what the trusted listings look like, for drift; older folders lack it
     cross_fitted.npz   probabilities that the trusted listings got from heads that never saw them
     encoder-image.onnx where the image encoder is an ONNX file
     checksums.json     SHA-256 of every other file
@@ -35,8 +36,10 @@ from rayon.learning.model import ProductClassifier
 from rayon.learning.model_files import FORMAT_VERSION, MODEL_FILE, ModelReader, writing_model
 from rayon.learning.neighbours import NeighbourIndex
 from rayon.learning.prediction_sets import PredictionSets
+from rayon.learning.reference import Reference
 
 CARD_FILE = "MODEL_CARD.md"
+_REFERENCE_FILE = "reference.npz"
 M = TypeVar("M", bound=ProductClassifier)
 
 
@@ -53,6 +56,8 @@ def save_model(model: ProductClassifier, folder: Path, *, overwrite: bool = Fals
         writer.write_arrays("policy.npz", model.policy_.to_arrays())
         writer.write_arrays("sets.npz", model.sets_.to_arrays())
         writer.write_arrays("neighbours.npz", model.neighbours_.to_arrays())
+        if model.reference_ is not None:
+            writer.write_arrays(_REFERENCE_FILE, model.reference_.to_arrays())
         writer.write_arrays("cross_fitted.npz", _cross_fitted_arrays(model.cross_fitted_))
         writer.write_json("taxonomy.json", model.taxonomy_.to_rows())
         document = describe(model)
@@ -151,6 +156,8 @@ def _rebuild(kind: type[M], reader: ModelReader, cache: Path | None, threads: in
     model.sets_ = PredictionSets.from_state(document["sets"], reader.read_arrays("sets.npz"))
     model.neighbours_ = NeighbourIndex.from_arrays(reader.read_arrays("neighbours.npz"))
     model.cross_fitted_ = _cross_fitted(reader.read_arrays("cross_fitted.npz"))
+    has_reference = reader.has(_REFERENCE_FILE)
+    model.reference_ = Reference.from_arrays(reader.read_arrays(_REFERENCE_FILE)) if has_reference else None
     model.n_listings_ = {key: document["data"][key] for key in ("trusted", "train_only")}
     model.fingerprint_ = document["data"]["fingerprint"]
     model.training_errors_ = {}
