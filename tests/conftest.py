@@ -40,8 +40,10 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what Rayon stores between runs out of the home of whoever runs the tests."""
+    """Keep what Rayon stores between runs out of the home of whoever runs the tests, and from MLflow."""
     monkeypatch.setenv("RAYON_HOME", str(tmp_path_factory.getbasetemp() / "rayon-home"))
+    monkeypatch.setenv("RAYON_TRACKING", "off")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +79,39 @@ def trained(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(trained: Path) -> ProductClassifier:
     """The trained model, loaded."""
     return ProductClassifier.load(trained)
+
+
+@pytest.fixture(scope="session")
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A thousand labelled listings like those of the shop, which no model has seen; not to be changed."""
+    folder = tmp_path_factory.mktemp("held-out") / "shop"
+    make_sample(folder, 1000, seed=9)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def better_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder that was trained on five times as many listings; not to be changed."""
+    folder = tmp_path_factory.mktemp("better")
+    make_sample(folder / "shop", 2000, seed=2)
+    classifier = ProductClassifier(precision=0.8, folds=3)
+    train(classifier, [folder / "shop"], folder / "model", lambda stage, done, total: None)
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def text_models(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of small models of texts alone: a champion, one that is better, three that are its equals."""
+    folder = tmp_path_factory.mktemp("texts")
+    make_sample(folder / "more", 2000, seed=2)
+    for name, catalogue in (("champion", shop), ("better", folder / "more")):
+        classifier = ProductClassifier(image="none", precision=0.8, folds=3)
+        train(classifier, [catalogue], folder / name, lambda stage, done, total: None)
+    for number in (1, 2, 3):
+        equal = ProductClassifier.load(folder / "champion")
+        equal.precision = 0.7 + number / 100  # which changes no answer
+        equal.save(folder / f"equal {number}")
+    return {path.name: path for path in folder.iterdir()}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,24 @@ class Settings(BaseSettings):
     audit_share: float = Field(
         default=0.01, ge=0, le=1, description="Share of all predictions that is drawn for review at random"
     )
+    on_broken_promise: Literal["nothing", "tighten", "review"] = Field(
+        default="tighten",
+        description="What happens to a model whose promise is seen to be broken, until somebody releases it",
+    )
+    monitor_schedule: str | None = Field(
+        default=None,
+        description="When the live service is looked at: a cron expression in RAYON_TIME_ZONE",
+    )
+    retrain_schedule: str | None = Field(
+        default=None,
+        description="When a model is retrained, if it is needed: a cron expression in RAYON_TIME_ZONE",
+    )
+    time_zone: str | None = Field(
+        default=None, description="Of the schedules, such as Europe/Paris; needed where there is one"
+    )
+    retrain_when_needed: bool = Field(
+        default=False, description="Whether a scheduled look that finds a need asks for a retraining"
+    )
     max_waiting: int = Field(
         default=64, ge=1, description="Listings, and requests, that may wait for the model in each process"
     )
@@ -48,6 +67,9 @@ class Settings(BaseSettings):
         default="info", description="From which level on the service logs"
     )
     threads: int | None = Field(default=None, ge=1, description="Worker threads; all cores where unset")
+    tracking: Literal["auto", "on", "off"] = Field(
+        default="auto", description="Whether MLflow is told of trainings; auto does where it is installed"
+    )
 
     @property
     def embedding_cache(self) -> Path | None:
@@ -68,6 +90,21 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """Folder of the model versions that Rayon keeps."""
         return self.home / "models"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the monthly reports."""
+        return self.home / "reports"
+
+    @property
+    def retrainings(self) -> Path:
+        """Folder of the reports of retrainings, and of their files while they run."""
+        return self.home / "retrainings"
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """Where MLflow is: its own variable, as everything else that uses MLflow has it."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or None
 
     @property
     def images_location(self) -> str | Path:

@@ -11,6 +11,7 @@ import typer
 from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
 from rayon.cli.golden import golden_set
 from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
+from rayon.cli.tracking import open_tracking
 from rayon.data.taxonomy import Taxonomy
 from rayon.errors import RayonError
 from rayon.learning.model import ProductClassifier
@@ -60,6 +61,7 @@ def train(
     Example: rayon train shop --out model --precision 0.95
     """
     settings = Settings()
+    tracker = open_tracking(settings)
     model = ProductClassifier(
         text=text_encoder,
         image=image_encoder,
@@ -84,6 +86,7 @@ def train(
             reading=reading_options(columns, images, encoding),
             overwrite=overwrite,
             teachable=None if kept is None else kept.teachable,
+            tracker=tracker,
         )
     if json:
         print_json(summary.to_dict())

@@ -18,6 +18,7 @@ from rayon.learning.crossfit import Progress
 from rayon.learning.model import ProductClassifier
 from rayon.learning.model_files import check_model_target
 from rayon.learning.storage import describe
+from rayon.operations.tracking import NoTracker, Tracker
 
 READING = "Reading catalogues"
 SEPARATING = "Leaving out golden ones"
@@ -83,6 +84,9 @@ def train(
     reading: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     teachable: Teachable | None = None,
+    feedback: Sequence[Path] = (),
+    tracker: Tracker | None = None,
+    parent: str | None = None,
 ) -> TrainingSummary:
     """Train on catalogues and save the model version.
 
@@ -99,11 +103,17 @@ def train(
     train_only
         Catalogues that teach the heads and nothing else.
     reading
-        How to read all of them: the keywords ``columns``, ``images`` and ``encoding`` of `read_catalogue`.
+        How to read them: the keywords ``columns``, ``images`` and ``encoding`` of `read_catalogue`.
     overwrite
         Whether to replace a model that is in ``out`` already.
     teachable
         Says which listings may be learned from; all of them where it is not given.
+    feedback
+        Catalogues that `take_snapshot` made; trusted, and read in their own way.
+    tracker
+        Told of the training once the catalogues are read, and of how it ended.
+    parent
+        The champion that the model is to replace, for the tracker.
 
     Raises
     ------
@@ -112,47 +122,76 @@ def train(
     """
     # Before hours of work rather than after: nobody should train into a folder that refuses the result.
     check_model_target(out, overwrite)
-    trusted = _read(catalogues, model.taxonomy, reading, progress)
-    extra = _read(train_only, model.taxonomy, reading, progress) if train_only else None
+    trusted = [_read(catalogues, model.taxonomy, reading, progress)]
+    trusted += [_read(feedback, model.taxonomy, None, progress)] if feedback else []
+    extra = [_read(train_only, model.taxonomy, reading, progress)] if train_only else []
     listings, codes = _taught(trusted, teachable, progress)
-    extra_listings, extra_codes = _taught(extra, teachable, progress) if extra else ([], [])
-    left_out = len(trusted) - len(listings) + (len(extra) - len(extra_listings) if extra else 0)
+    extra_listings, extra_codes = _taught(extra, teachable, progress)
+    read = [*trusted, *extra]
+    left_out = sum(map(len, read)) - len(listings) - len(extra_listings)
     if model.taxonomy is None:
         model.set_params(taxonomy=Taxonomy.known(codes + extra_codes))
-    model.fit(
-        listings,
-        codes,
-        train_only=(extra_listings, extra_codes) if extra else None,
-        progress=progress,
+    tracker = tracker or NoTracker()
+    tracker.started(
+        out.absolute().name,
+        {
+            **_chosen(model),
+            "catalogues": [str(path) for path in catalogues],
+            "train_only": [str(path) for path in train_only],
+            "listings": len(listings),
+        },
+        parent=parent,
     )
-    model.fingerprint_ = (
-        trusted.fingerprint if extra is None else f"{trusted.fingerprint}+{extra.fingerprint}"
-    )
-    model.save(out, overwrite=overwrite)
+    try:
+        model.fit(
+            listings,
+            codes,
+            train_only=(extra_listings, extra_codes) if extra else None,
+            progress=progress,
+        )
+        model.fingerprint_ = "+".join(one.fingerprint for one in read)
+        model.save(out, overwrite=overwrite)
+    except BaseException as error:
+        tracker.failed(error)
+        raise
+    document = describe(model)
+    tracker.finished(out, document)
     counts = Counter(codes)
     least = model.policy_.min_code_listings
     return TrainingSummary(
         str(out),
-        describe(model),
-        trusted.rejected + (extra.rejected if extra else []),
+        document,
+        [row for one in read for row in one.rejected],
         len(model.training_errors_),
-        0 if model.image == "none" else trusted.missing_images + (extra.missing_images if extra else 0),
+        0 if model.image == "none" else sum(one.missing_images for one in read),
         {code: counts[code] for code in model.taxonomy_.codes if counts[code] < least},
         left_out,
     )
 
 
+def _chosen(model: ProductClassifier) -> dict[str, Any]:
+    """What is known of a model before it has learned, under the names of `run_params`."""
+    return {
+        "text": model.text if isinstance(model.text, str) else type(model.text).__name__,
+        "image": str(model.image) if isinstance(model.image, str | Path) else type(model.image).__name__,
+        "folds": model.folds,
+        "random_state": str(model.random_state),
+        "promise.precision": model.precision,
+    }
+
+
 def _taught(
-    loaded: LoadedCatalogue, teachable: Teachable | None, progress: Progress
+    parts: Sequence[LoadedCatalogue], teachable: Teachable | None, progress: Progress
 ) -> tuple[list[Listing], list[str]]:
-    """The listings of a catalogue that may be learned from, and their codes."""
-    codes = list(loaded.codes or [])
-    if teachable is None:
-        return loaded.listings, codes
+    """The listings of catalogues that may be learned from, and their codes."""
+    listings = [listing for part in parts for listing in part.listings]
+    codes = [code for part in parts for code in part.codes or []]
+    if teachable is None or not listings:
+        return listings, codes
     progress(SEPARATING, 0, 1)
-    rows = np.flatnonzero(teachable(loaded.listings)).tolist()
+    rows = np.flatnonzero(teachable(listings)).tolist()
     progress(SEPARATING, 1, 1)
-    return [loaded.listings[row] for row in rows], [codes[row] for row in rows]
+    return [listings[row] for row in rows], [codes[row] for row in rows]
 
 
 def _read(
