@@ -7,6 +7,8 @@ with ``status`` as the HTTP status.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class RayonError(Exception):
     """Base of all errors that are meant for a person.
@@ -116,6 +118,20 @@ class ConflictError(RayonError):
     """It cannot be done as things are: a name that is taken, the last administrator."""
 
     status = 409
+
+
+class PromotionRefusedError(ConflictError):
+    """The gate lets a challenger not take the champion's place.
+
+    Parameters
+    ----------
+    verdict
+        What it found, JSON-ready.
+    """
+
+    def __init__(self, message: str, hint: str, verdict: dict[str, Any]) -> None:
+        super().__init__(message, hint)
+        self.verdict = verdict
 
 
 class TooManyAttemptsError(RayonError):

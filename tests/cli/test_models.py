@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from rayon.data.taxonomy import Category, Taxonomy
 from rayon.learning.model import ProductClassifier
 
 URL = "/api/v1/predictions"
@@ -135,3 +136,80 @@ def test_the_commands(rayon: Callable[..., Any], trained: Path, other: Path, tmp
     )
     unreasoned = rayon("models", "promote", name)
     assert unreasoned.returncode == 2
+
+
+def test_what_is_imported_passes_the_gate_too(
+    rayon: Callable[..., Any],
+    trained: Path,
+    other: Path,
+    better_trained: Path,
+    held_out: Path,
+    tmp_path: Path,
+) -> None:
+    first = json.loads(rayon("models", "import", trained, "--promote", "--json").stdout)
+    assert first["champion"] is True
+    assert rayon("golden", "fix", held_out, "--share", 0.25).returncode == 0
+
+    unreasoned = rayon("models", "import", other, "--promote", "--force")
+    assert (unreasoned.returncode, unreasoned.stderr) == (
+        2,
+        "Error: A promotion by force needs a reason.\nSay why, with --reason.\n",
+    )
+    refused = rayon("models", "import", other, "--promote", "--json")
+    assert refused.returncode == 3
+    told = json.loads(refused.stdout)
+    assert (told["promoted"], told["passed"], told["turn"]) == (False, False, 1)
+    second = told["challenger"]
+    listed = json.loads(rayon("models", "list", "--json").stdout)["models"]
+    assert {one["name"]: one["champion"] for one in listed} == {first["name"]: True, second: False}
+
+    compared = rayon("models", "compare", first["name"], better_trained)
+    assert compared.returncode == 0, compared.stdout
+    assert compared.stdout.count("✓ ") == 7
+    assert compared.stderr.splitlines()[-1] == (
+        "This was question 2 to the golden set, judged at 0.0076; the next one is judged more strictly, this "
+        "one again is not."
+    )
+    taken = rayon("models", "import", better_trained, "--promote")
+    assert taken.returncode == 0, taken.stdout
+    name = ProductClassifier.load(better_trained).version_[:12]
+    assert taken.stdout == f"{name} is the champion.\n"
+    forced = rayon("models", "import", other, "--promote", "--force", "--reason", "a try")
+    assert forced.stdout == f"{second} is the champion.\n"
+
+    found = json.loads(rayon("models", "verdicts", "--json").stdout)["verdicts"]
+    assert [(one["challenger"], one["turn"], one["passed"], one["forced"]) for one in found] == [
+        (second, 1, False, True),
+        (name, 2, True, False),
+        (name, 2, True, False),
+        (second, 1, False, False),
+    ]
+    table = rayon("models", "verdicts").stdout
+    assert [word for word in table.split() if word in ("passed", "forced", "refused")] == [
+        "forced",
+        "passed",
+        "passed",
+        "refused",
+    ]
+
+
+def test_a_change_of_the_taxonomy_is_compared_by_its_file(
+    rayon: Callable[..., Any], trained: Path, held_out: Path, tmp_path: Path
+) -> None:
+    model = ProductClassifier.load(trained)
+    codes = model.taxonomy_.codes
+    model.taxonomy_ = Taxonomy(Category(f"new-{code}") for code in codes)
+    model.save(tmp_path / "renamed")
+    middle, last = tmp_path / "middle.json", tmp_path / "last.json"
+    middle.write_text(json.dumps({code: f"mid-{code}" for code in codes}))
+    last.write_text(json.dumps({f"mid-{code}": f"new-{code}" for code in codes}))
+    compared = rayon(
+        *("models", "compare", trained, tmp_path / "renamed", "--on", held_out, "--json"),
+        *("--change", middle, "--change", last),
+    )
+    assert compared.returncode == 3, compared.stderr
+    figures = json.loads(compared.stdout)["checks"][0]["figures"]
+    assert (figures["differ"], figures["alpha"]) == (0, 0.05)
+    wrong = rayon("models", "promote", "none", "--reason", "x", "--change", tmp_path / "none.json")
+    assert wrong.returncode == 2
+    assert "There is no change file" in wrong.stderr

@@ -11,15 +11,8 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from rayon.errors import RayonError
-from rayon.learning.gate import (
-    GateThresholds,
-    GoldenScores,
-    Verdict,
-    holm,
-    judge,
-    loss_p_values,
-    permutation_test,
-)
+from rayon.learning.gate import GateThresholds, GoldenScores, Verdict, judge
+from rayon.learning.paired_tests import holm, loss_p_values, permutation_test
 
 N, K = 2000, 10
 CODES = [str(code) for code in range(K)]
@@ -185,3 +178,36 @@ def test_a_challenger_that_is_better_than_it_says_does_no_harm() -> None:
     better = champion.copy()
     better[np.flatnonzero(champion != y)[:150]] = y[champion != y][:150]
     assert judge(y, scores(champion), scores(better, 0.9), CODES).passed
+
+
+def test_a_verdict_at_another_level_is_the_one_that_would_have_been_given() -> None:
+    y = labels()
+    champion = answers(y, 0.9, 1)
+    challenger = champion.copy()
+    challenger[np.flatnonzero(champion != y)[:12]] = y[champion != y][:12]
+    lost = np.flatnonzero(champion == y)[:3]
+    challenger[lost] = (y[lost] + 1) % K
+    found = judge(y, scores(champion), scores(challenger), CODES)
+    p_value = found.checks[0].figures["p_value"]
+    assert 0.0034 < p_value < 0.0304
+    assert found.passed
+    assert found.at_level(0.0304).passed
+    low = found.at_level(0.0034)
+    assert not low.passed
+    assert low == judge(y, scores(champion), scores(challenger), CODES, GateThresholds(alpha=0.0034))
+    gain = low.checks[0].figures["gain"]
+    assert low.checks[0].reason == (
+        f"The challenger is not shown to be better: weighted F1 {gain:+.4f} on 2,000 listings, of"
+        f" which 15 are answered differently (p = {p_value:.3g}, at most 0.0034 is asked for)"
+    )
+
+
+def test_however_low_the_level_is_a_much_better_challenger_can_pass() -> None:
+    y = labels()
+    champion = answers(y, 0.9, 1)
+    challenger = champion.copy()
+    challenger[np.flatnonzero(champion != y)[:60]] = y[champion != y][:60]
+    strict = GateThresholds(alpha=3e-5)  # below what 9,999 permutations can show
+    assert judge(y, scores(champion), scores(challenger, 0.93), CODES, strict).passed
+    nothing = judge(y, scores(champion), scores(champion), CODES, strict)
+    assert failed(nothing) == ["better"]

@@ -11,57 +11,55 @@ from sklearn.metrics import f1_score
 
 from rayon.data.listings import Listing
 from rayon.data.loading import read_catalogue
-from rayon.data.sample import make_sample
 from rayon.data.taxonomy import Category, Taxonomy
 from rayon.data.taxonomy_change import TaxonomyChange
 from rayon.errors import CatalogueError, TaxonomyError
 from rayon.learning.model import ProductClassifier
-from rayon.operations.comparison import Comparison, compare_models, compare_on
+from rayon.operations.comparison import Comparison, compare_on
 
 
 def silent(stage: str, done: int, total: int) -> None:
     pass
 
 
-@pytest.fixture(scope="session")
-def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A thousand labelled listings of another seed."""
-    folder = tmp_path_factory.mktemp("golden") / "shop"
-    make_sample(folder, 1000, seed=9)
-    return folder
+def compare_catalogue(
+    champion: ProductClassifier,
+    challenger: ProductClassifier,
+    catalogue: Path,
+    change: TaxonomyChange | None = None,
+) -> Comparison:
+    loaded = read_catalogue(catalogue, codes="required")
+    return compare_on(champion, challenger, loaded.listings, loaded.codes or [], silent, change)
 
 
-@pytest.fixture(scope="session")
-def better(tmp_path_factory: pytest.TempPathFactory) -> ProductClassifier:
+@pytest.fixture(scope="module")
+def better(better_trained: Path) -> ProductClassifier:
     """A model of five times as many listings."""
-    folder = tmp_path_factory.mktemp("better") / "shop"
-    make_sample(folder, 2000, seed=2)
-    catalogue = read_catalogue(folder, codes="required")
-    return ProductClassifier(precision=0.8, folds=3).fit(catalogue.listings, catalogue.codes or [])
+    return ProductClassifier.load(better_trained)
 
 
 def test_more_listings_make_a_better_model(
-    model: ProductClassifier, better: ProductClassifier, golden: Path
+    model: ProductClassifier, better: ProductClassifier, held_out: Path
 ) -> None:
-    found = compare_models(model, better, [golden], silent)
+    found = compare_catalogue(model, better, held_out)
     assert found.verdict.passed, found.verdict
     assert found.listings + found.seen == 1000
-    back = compare_models(better, model, [golden], silent)
+    back = compare_catalogue(better, model, held_out)
     assert [check.name for check in back.verdict.checks if not check.passed][:1] == ["better"]
     assert back.listings == found.listings
 
 
-def test_a_model_is_not_better_than_itself(model: ProductClassifier, golden: Path) -> None:
-    found = compare_models(model, model, [golden], silent)
+def test_a_model_is_not_better_than_itself(model: ProductClassifier, held_out: Path) -> None:
+    found = compare_catalogue(model, model, held_out)
     assert [check.name for check in found.verdict.checks if not check.passed] == ["better"]
     assert found.verdict.checks[0].figures["differ"] == 0
     assert found.verdict.checks[0].figures["p_value"] == 1
 
 
 def test_a_code_that_the_challenger_does_not_know_blocks_it(
-    model: ProductClassifier, golden: Path, shop: Path
+    model: ProductClassifier, held_out: Path, shop: Path
 ) -> None:
-    ((most, n),) = Counter(read_catalogue(golden, codes="required").codes or []).most_common(1)
+    ((most, n),) = Counter(read_catalogue(held_out, codes="required").codes or []).most_common(1)
     assert n >= 60
     catalogue = read_catalogue(shop, codes="required")
     codes = catalogue.codes or []
@@ -70,7 +68,7 @@ def test_a_code_that_the_challenger_does_not_know_blocks_it(
         [catalogue.listings[row] for row in kept], [codes[row] for row in kept]
     )
     assert most not in fewer.taxonomy_.codes
-    found = compare_models(model, fewer, [golden], silent)
+    found = compare_catalogue(model, fewer, held_out)
     blocking = [one["code"] for one in found.verdict.checks[1].figures["blocking"]]
     assert blocking == [most]
 
@@ -79,13 +77,13 @@ def test_what_they_have_learned_from_is_left_out(
     model: ProductClassifier, better: ProductClassifier, shop: Path
 ) -> None:
     with pytest.raises(CatalogueError, match="No listing is left to compare on"):
-        compare_models(model, better, [shop], silent)
+        compare_catalogue(model, better, shop)
 
 
 @pytest.fixture(scope="module")
-def labelled(golden: Path) -> tuple[list[Listing], list[str]]:
+def labelled(held_out: Path) -> tuple[list[Listing], list[str]]:
     """Some golden listings and their codes."""
-    loaded = read_catalogue(golden, codes="required")
+    loaded = read_catalogue(held_out, codes="required")
     return loaded.listings[:400], (loaded.codes or [])[:400]
 
 
@@ -185,7 +183,7 @@ def test_what_was_retired_is_left_out_and_counted(
 
 
 def test_a_challenger_that_answers_what_was_taken_away_is_refused(
-    model: ProductClassifier, golden: Path, pair: tuple[str, str]
+    model: ProductClassifier, held_out: Path, pair: tuple[str, str]
 ) -> None:
     with pytest.raises(TaxonomyError, match=f"The change takes the code '{pair[0]}' away"):
-        compare_models(model, model, [golden], silent, change=TaxonomyChange({pair[0]: ("new",)}))
+        compare_catalogue(model, model, held_out, TaxonomyChange({pair[0]: ("new",)}))

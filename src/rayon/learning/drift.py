@@ -16,8 +16,8 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from rayon.errors import RayonError
-from rayon.learning.gate import holm
 from rayon.learning.histograms import Histogram, SignalCounts
+from rayon.learning.paired_tests import holm
 
 LEAST_EXPECTED = 5
 """Expected listings below which a cell is pooled with the next one before it is tested."""

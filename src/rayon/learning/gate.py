@@ -6,7 +6,7 @@ comparison is paired: what both answer alike tells nothing, and only the listing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from rayon.errors import RayonError
-from rayon.learning.bootstrap import class_counts, f1_scores, one_hot, resampled_totals, weighted_f1
+from rayon.learning.bootstrap import one_hot, resampled_totals
 from rayon.learning.curves import confidence_bins
+from rayon.learning.paired_tests import holm, loss_p_values, permutation_test
 
 _BINS = 15
+_PER_LEVEL = 20
+"""So many permutations fall below the level on average: with fewer, chance would decide at low levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class GateThresholds:
     Parameters
     ----------
     alpha
-        How often an equal challenger may be promoted.
+        How often an equal challenger may be promoted; over the life of a golden set it is spent piece by
+        piece, see `rayon.learning.spending`.
     code_loss
         How much of a code's listings a challenger may lose: more, beyond doubt, blocks it.
     code_alpha
@@ -40,7 +44,12 @@ class GateThresholds:
     confidence_alpha
         How often a challenger that is no more overconfident than the champion is blocked all the same.
     permutations, resamples
-        Of the test of weighted F1, and of the one of confidence.
+        Of the test of weighted F1, and of the one of confidence. At low levels there are more permutations.
+    time_ratio, time_slack
+        How much longer than the champion a challenger may take for a listing: so many times as long, and so
+        many seconds beside.
+    size_ratio, size_slack
+        The same for the bytes of its folder.
     """
 
     alpha: float = 0.05
@@ -51,6 +60,10 @@ class GateThresholds:
     confidence_alpha: float = 0.05
     permutations: int = 9_999
     resamples: int = 500
+    time_ratio: float = 1.5
+    time_slack: float = 0.005
+    size_ratio: float = 2.0
+    size_slack: int = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,8 @@ class Check:
     Parameters
     ----------
     name
-        ``"better"``, ``"codes"``, ``"promise"`` or ``"confidence"``.
+        ``"better"``, ``"codes"``, ``"promise"`` or ``"confidence"``; ``"latency"``, ``"size"`` or
+        ``"smoke"``, see `rayon.learning.budgets`.
     passed
         Whether it stands in the way of nothing.
     reason
@@ -109,6 +123,14 @@ class Verdict:
     def passed(self) -> bool:
         """Whether the challenger may replace the champion."""
         return all(check.passed for check in self.checks)
+
+    def at_level(self, alpha: float) -> Verdict:
+        """The same findings, with "better" judged at another level."""
+        return Verdict(
+            tuple(
+                _better_at(alpha, check.figures) if check.name == "better" else check for check in self.checks
+            )
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -161,92 +183,6 @@ def judge(
     )
 
 
-def permutation_test(
-    y: NDArray[np.int64],
-    champion: NDArray[np.int64],
-    challenger: NDArray[np.int64],
-    n_classes: int,
-    permutations: int = 9_999,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Test whether the challenger's weighted F1 is higher than the champion's.
-
-    Were both equally good, either could have given either answer: so the two answers of each listing on which
-    they differ are exchanged at random, and the observed difference is compared with those that come about
-    (Yeh, "More accurate tests for the statistical significance of result differences", 2000).
-
-    Parameters
-    ----------
-    y, champion, challenger
-        ``int64[N]``, true and predicted classes.
-    n_classes
-        K.
-    permutations, seed
-        Of the exchanges.
-
-    Returns
-    -------
-    tuple
-        The observed difference, and the one-sided p-value.
-    """
-    differ = np.flatnonzero(champion != challenger)
-    first, second = (
-        np.asarray(class_counts(y, predicted, n_classes).sum(axis=0), dtype=np.float64)
-        for predicted in (champion, challenger)
-    )
-    moved = (
-        class_counts(y[differ], challenger[differ], n_classes)
-        - class_counts(y[differ], champion[differ], n_classes)
-    ).toarray()
-    exchanged = np.random.default_rng(seed).random((permutations, len(differ))) < 0.5
-    shift = exchanged.astype(np.float64) @ moved
-    observed = float(_f1(second) - _f1(first))
-    by_chance = _f1(second - shift) - _f1(first + shift)
-    # The observed assignment is one of those that chance may bring about.
-    as_large = int((by_chance >= observed - 1e-12).sum())
-    return observed, (1 + as_large) / (1 + permutations)
-
-
-def loss_p_values(
-    n: NDArray[np.int64], lost: NDArray[np.int64], gained: NDArray[np.int64], loss: float
-) -> NDArray[np.float64]:
-    """Test for each code whether more than a share of its listings is lost on balance.
-
-    Parameters
-    ----------
-    n, lost, gained
-        ``int64[C]``: listings of a code, those that only the champion gets right, and only the challenger.
-    loss
-        The share that may be lost.
-
-    Returns
-    -------
-    ndarray
-        One-sided p-values ``float64[C]`` of Tango's score test for paired proportions (Statistics in
-        Medicine, 1998), which holds its level where few or no listings differ.
-    """
-    total, b, c = (np.asarray(values, dtype=np.float64) for values in (n, lost, gained))
-    linear = -b - c + (2 * total - b + c) * loss
-    root = np.sqrt(np.maximum(linear**2 + 8 * total * c * loss * (1 - loss), 0))
-    only_challenger = (root - linear) / (4 * total)
-    spread = np.sqrt(total * np.maximum(2 * only_challenger + loss * (1 - loss), 1e-12))
-    return np.asarray(stats.norm.sf((b - c - total * loss) / spread))
-
-
-def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjust p-values for being several (Holm, Scandinavian Journal of Statistics, 1979)."""
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(p_values))
-    stepped = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return adjusted
-
-
-def _f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    true, predicted, right = np.split(counts, 3, axis=-1)
-    return weighted_f1(f1_scores(right, true, predicted), true)
-
-
 def _better(
     y: NDArray[np.int64],
     champion: NDArray[np.int64],
@@ -255,16 +191,22 @@ def _better(
     asked: GateThresholds,
     seed: int,
 ) -> Check:
-    gain, p_value = permutation_test(y, champion, challenger, n_classes, asked.permutations, seed)
-    passed = p_value <= asked.alpha
+    permutations = max(asked.permutations, round(_PER_LEVEL / asked.alpha))
+    gain, p_value = permutation_test(y, champion, challenger, n_classes, permutations, seed)
     differ = int((champion != challenger).sum())
+    return _better_at(asked.alpha, {"gain": gain, "p_value": p_value, "listings": len(y), "differ": differ})
+
+
+def _better_at(alpha: float, figures: Mapping[str, Any]) -> Check:
+    gain, p_value, listings, differ = (figures[name] for name in ("gain", "p_value", "listings", "differ"))
+    passed = p_value <= alpha
     word = "better" if passed else "not shown to be better"
     return Check(
         "better",
         passed,
-        f"The challenger is {word}: weighted F1 {gain:+.4f} on {len(y):,} listings, of which {differ:,} are "
-        f"answered differently (p = {p_value:.4f}, at most {asked.alpha:g} is asked for)",
-        {"gain": gain, "p_value": p_value, "alpha": asked.alpha, "listings": len(y), "differ": differ},
+        f"The challenger is {word}: weighted F1 {gain:+.4f} on {listings:,} listings, of which {differ:,} "
+        f"are answered differently (p = {p_value:.3g}, at most {alpha:.3g} is asked for)",
+        {**figures, "alpha": alpha},
     )
 
 

@@ -124,6 +124,10 @@ class ModelReader:
         """Whether the folder holds a file of this name."""
         return name in self._checksums
 
+    def names(self) -> list[str]:
+        """The files that the model is made of, beside its checksums."""
+        return list(self._checksums)
+
     def fingerprint(self) -> str:
         """SHA-256 over all checksums: the identity of this model version."""
         return _digest_of(self._checksums)

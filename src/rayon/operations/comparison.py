@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rayon.data.listings import Listing
-from rayon.data.loading import read_catalogue
 from rayon.data.taxonomy_change import MappedCode, TaxonomyChange
 from rayon.errors import CatalogueError
 from rayon.learning.crossfit import Progress
-from rayon.learning.gate import GoldenScores, Verdict, judge
+from rayon.learning.gate import GateThresholds, GoldenScores, Verdict, judge
 from rayon.learning.model import ProductClassifier
 
-_CHUNK = 2048
+_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +49,6 @@ class Comparison:
         return {**self.verdict.to_dict(), **{name: getattr(self, name) for name in names}}
 
 
-def compare_models(
-    champion: ProductClassifier,
-    challenger: ProductClassifier,
-    catalogues: Sequence[Path],
-    progress: Progress,
-    *,
-    reading: Mapping[str, Any] | None = None,
-    change: TaxonomyChange | None = None,
-) -> Comparison:
-    """Score two models on labelled catalogues; see `compare_on`.
-
-    Parameters
-    ----------
-    champion, challenger
-        Fitted; their codes may differ.
-    catalogues
-        Labelled ones, joined.
-    progress
-        Told how far each stage is.
-    reading
-        How to read them, see `rayon.data.loading.read_catalogue`.
-    change
-        What became of the champion's codes, where the challenger knows others.
-
-    Raises
-    ------
-    CatalogueError
-        When nothing is left to compare on.
-    TaxonomyError
-        When a code means one thing before the change and another after it.
-    """
-    loaded = read_catalogue(catalogues, codes="required", **(reading or {}))
-    found = compare_on(champion, challenger, loaded.listings, loaded.codes or [], progress, change)
-    return replace(found, rejected=len(loaded.rejected))
-
-
 def compare_on(
     champion: ProductClassifier,
     challenger: ProductClassifier,
@@ -94,6 +56,7 @@ def compare_on(
     labels: Sequence[str],
     progress: Progress,
     change: TaxonomyChange | None = None,
+    thresholds: GateThresholds | None = None,
 ) -> Comparison:
     """Score two models on the same labelled listings, those that neither has learned from.
 
@@ -111,6 +74,8 @@ def compare_on(
         Told how far each stage is.
     change
         What became of the champion's codes, where the challenger knows others.
+    thresholds
+        What the gate asks for.
 
     Raises
     ------
@@ -141,7 +106,7 @@ def compare_on(
     y = np.array([columns[one] for one in true], dtype=np.int64)
     before = _score(champion, listings, column_of, len(columns), "Scoring the champion", progress)
     after = _score(challenger, listings, column_of, len(columns), "Scoring the challenger", progress)
-    verdict = judge(y, before, after, [one.name for one in columns])
+    verdict = judge(y, before, after, [one.name for one in columns], thresholds)
     return Comparison(verdict, len(y), len(labelled) - len(fresh), 0, len(fresh) - len(judged))
 
 

@@ -108,9 +108,16 @@ class Registry:
             return store.list_promotions(connection, limit)
 
     def promote(
-        self, name: str, actor: str, reason: str, verdict: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        actor: str,
+        reason: str,
+        verdict: Mapping[str, Any] | None = None,
+        after: str | None = None,
     ) -> Promotion:
-        """Make a version the champion; processes that serve follow within seconds.
+        """Make a version the champion, whatever it is like; processes that serve follow within seconds.
+
+        `rayon.operations.promotion.Gatekeeper` asks the gate first.
 
         Parameters
         ----------
@@ -120,6 +127,8 @@ class Registry:
             Who does it, and why.
         verdict
             What the gate found, JSON-ready; kept with the promotion.
+        after
+            The champion that it was compared with, which must be the champion still.
 
         Raises
         ------
@@ -130,7 +139,7 @@ class Registry:
         ConflictError
             When it is the champion already, or another was promoted at the same moment.
         """
-        return self._move(self.find(name), self.champion(), "promote", actor, reason, verdict)
+        return self._move(self.find(name), after or self.champion(), "promote", actor, reason, verdict)
 
     def rollback(self, actor: str, reason: str) -> Promotion:
         """Go back to the champion before this one; again, and to the one before that.

@@ -10,6 +10,7 @@ from PIL import Image
 from rayon.data.listings import Listing
 from rayon.errors import ModelError
 from rayon.learning.model import ProductClassifier
+from rayon.learning.prediction import Prediction
 
 
 def _picture() -> bytes:
@@ -28,8 +29,13 @@ SMOKE_SET = (
 """Text, picture and both; short, long, and in scripts that no training catalogue may have."""
 
 
-def run_smoke_set(model: ProductClassifier) -> None:
+def run_smoke_set(model: ProductClassifier) -> list[Prediction]:
     """Have a model answer the smoke set, which also warms it up.
+
+    Returns
+    -------
+    list of Prediction
+        One for each of its listings.
 
     Raises
     ------
@@ -49,6 +55,7 @@ def run_smoke_set(model: ProductClassifier) -> None:
     for one, answered in zip(predictions, usable, strict=True):
         if (one.code in codes) != answered or not 0 <= one.confidence <= 1:
             raise ModelError(f"The model gives an answer that is none ({one.code!r}, {one.error})", _HINT)
+    return predictions
 
 
 _HINT = "Train it again, or serve another"

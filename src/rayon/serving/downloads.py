@@ -1,8 +1,9 @@
-"""Predictions as a file to download, which is removed once it is sent."""
+"""Files that are made to be downloaded, and removed once they are sent."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi.responses import FileResponse
@@ -21,18 +22,30 @@ MEDIA_TYPES = {
 
 def download(services: Services, wanted: PredictionFilter, form: ExportFormat, name: str) -> FileResponse:
     """Export what the filter lets through, under a name without its suffix."""
+    return download_made(
+        services,
+        lambda path: export_predictions(services.database, wanted, path, form),
+        f"{name}.{form}",
+        MEDIA_TYPES[form],
+    )
+
+
+def download_made(
+    services: Services, make: Callable[[Path], object], name: str, media_type: str
+) -> FileResponse:
+    """Have a file made at a path, and send it under this name."""
     services.exports.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=services.exports, suffix=f".{form}", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=services.exports, suffix=Path(name).suffix, delete=False) as file:
         path = Path(file.name)
     try:
-        export_predictions(services.database, wanted, path, form)
+        make(path)
     except BaseException:
         path.unlink()
         raise
     return FileResponse(
         path,
-        media_type=MEDIA_TYPES[form],
-        filename=f"{name}.{form}",
+        media_type=media_type,
+        filename=name,
         background=BackgroundTask(path.unlink, missing_ok=True),
     )
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from rayon.errors import AuthenticationError, RayonError, StoreUnavailableError
+from rayon.errors import AuthenticationError, PromotionRefusedError, RayonError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 HINTS = {
@@ -36,6 +36,9 @@ class Problem(BaseModel):
     detail: str = Field(description="One sentence about this very case")
     hint: str = Field(description="What to do about it; may be empty")
     request_id: str = Field(description="The same as in the header X-Request-ID and in the server's log")
+    verdict: dict[str, Any] | None = Field(
+        default=None, description="What the gate found; only where it refuses a promotion"
+    )
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -50,13 +53,24 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def render(
-    status: int, detail: str, hint: str = "", *, request_id: str = "", headers: dict[str, str] | None = None
+    status: int,
+    detail: str,
+    hint: str = "",
+    *,
+    request_id: str = "",
+    headers: dict[str, str] | None = None,
+    verdict: dict[str, Any] | None = None,
 ) -> JSONResponse:
     """Make the answer."""
     problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, hint=hint, request_id=request_id
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        hint=hint,
+        request_id=request_id,
+        verdict=verdict,
     )
-    return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
+    return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
 async def render_error(request: Request, error: RayonError) -> JSONResponse:
@@ -70,7 +84,14 @@ async def render_error(request: Request, error: RayonError) -> JSONResponse:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
     detail = error.public if isinstance(error, StoreUnavailableError) else error.message
-    return render(error.status, f"{detail}.", error.hint, request_id=_id(request), headers=headers)
+    return render(
+        error.status,
+        f"{detail}.",
+        error.hint,
+        request_id=_id(request),
+        headers=headers,
+        verdict=error.verdict if isinstance(error, PromotionRefusedError) else None,
+    )
 
 
 def install(app: FastAPI) -> None:

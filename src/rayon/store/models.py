@@ -30,7 +30,7 @@ class ModelVersion:
     registered_by
         The name of a user, or ``command line``.
     source
-        Where it came from: ``"import"`` or ``"retrain"``.
+        Where it came from: ``"import"``, ``"retrain"`` or ``"recalibrate"``.
     parent
         The champion that it was trained to replace; ``None`` where there was none.
     size_bytes

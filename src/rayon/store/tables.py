@@ -228,3 +228,84 @@ promotions = Table(
     Column("reason", Text, nullable=False),
     Column("verdict", JSON(none_as_null=True)),
 )
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(100), nullable=False),
+    # These refer to nothing: folders that were never registered are compared too.
+    Column("serving", String(12)),
+    Column("champion", String(12), nullable=False),
+    Column("challenger", String(12), nullable=False),
+    Column("golden_listings", Integer, nullable=False),
+    Column("question", String(64), nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("alpha", Float, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("verdict", JSON, nullable=False),
+)
+
+monitoring_runs = Table(
+    "monitoring_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("model", String(12), nullable=False),
+    Column("attention", Integer, nullable=False),
+    Column("report", JSON, nullable=False),
+)
+
+retrainings = Table(
+    "retrainings",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("requested_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("state", String(12), nullable=False, index=True),
+    Column("trigger", String(12), nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recipe", JSON, nullable=False),
+    Column("model", String(12)),
+    Column("error", Text, nullable=False),
+    Column("leased_until", Moment),
+)
+
+retraining_steps = Table(
+    "retraining_steps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "retraining_id",
+        String(36),
+        ForeignKey("retrainings.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("at", Moment, nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("last_due_at", Moment, nullable=False),
+)
+
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("model", String(12), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("threshold", Float),
+)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
+from rayon.errors import ModelError, StoreUnavailableError
+from rayon.operations.golden_set import GoldenSet
+from rayon.operations.model_archives import pack_model, unpack_model
+from rayon.operations.promotion import Gatekeeper
 from rayon.serving.auth import Admin, Reviewer
+from rayon.serving.downloads import download_made
+from rayon.serving.gate_schemas import CompareIn, JudgedOut, PromoteIn, VerdictOut, change_of
+from rayon.serving.judging import judging
 from rayon.serving.problems import problem_responses
 from rayon.serving.schemas import ModelVersionOut, PromotionOut, ReasonIn
-from rayon.serving.services import services
+from rayon.serving.services import Services, services
 
 router = APIRouter(tags=["model"])
-Name = Annotated[str, Path(max_length=64)]
+Name = Annotated[str, InPath(max_length=64)]
+ZIP = "application/zip"
 
 
 @router.get("/models")
@@ -35,6 +49,44 @@ def rollback(request: Request, user: Admin, why: ReasonIn) -> PromotionOut:
     return PromotionOut.of(services(request).registry.rollback(user.name, why.reason))
 
 
+@router.get("/models/verdicts")
+def verdicts(request: Request, _user: Reviewer) -> list[VerdictOut]:
+    """See what was asked of the golden set, and what came of it, newest first."""
+    served = services(request)
+    golden = GoldenSet(served.database, served.images)
+    return [VerdictOut.of(one) for one in Gatekeeper(served.database, served.registry, golden).verdicts()]
+
+
+@router.post("/models/compare", responses=problem_responses(400, 404, 409, 422))
+def compare(request: Request, user: Admin, asked: CompareIn) -> JudgedOut:
+    """Judge on the golden set whether a model may take another's place, without promoting it.
+
+    Every new question is judged more strictly than the one before, so it is for administrators.
+    """
+    with judging(services(request)) as (gate, watch):
+        judged = gate.judge(
+            asked.challenger, user.name, watch, champion=asked.champion, change=change_of(asked)
+        )
+    return JudgedOut.of(judged)
+
+
+@router.post(
+    "/models/import",
+    status_code=201,
+    responses=problem_responses(400, 408, 413, 500),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def import_(request: Request, user: Admin) -> ModelVersionOut:
+    """Register a model from a ZIP of its files; the same one is kept once."""
+    served = services(request)
+    return await run_in_threadpool(_register, served, await _received(request, served.exports), user.name)
+
+
 @router.get("/models/{name}", responses=problem_responses(404))
 def get(request: Request, _user: Reviewer, name: Name) -> ModelVersionOut:
     """See a model, by its name or the beginning of it."""
@@ -43,6 +95,58 @@ def get(request: Request, _user: Reviewer, name: Name) -> ModelVersionOut:
 
 
 @router.post("/models/{name}/promote", responses=problem_responses(400, 404, 409, 422))
-def promote(request: Request, user: Admin, name: Name, why: ReasonIn) -> PromotionOut:
-    """Make a model the champion; processes follow within seconds, and no request is dropped."""
-    return PromotionOut.of(services(request).registry.promote(name, user.name, why.reason))
+def promote(request: Request, user: Admin, name: Name, asked: PromoteIn) -> PromotionOut:
+    """Make a model the champion if the gate lets it through; processes follow within seconds.
+
+    Where there is a golden set, both models answer it first, which may take minutes; no request is dropped
+    meanwhile. A refusal is a 409 with the `verdict`.
+    """
+    with judging(services(request)) as (gate, watch):
+        moved = gate.promote(name, user.name, asked.reason, watch, force=asked.force, change=change_of(asked))
+    return PromotionOut.of(moved)
+
+
+@router.get(
+    "/models/{name}/export",
+    response_class=FileResponse,
+    responses={200: {"content": {ZIP: {}}}, **problem_responses(400, 404, 500)},
+)
+def export(request: Request, _user: Admin, name: Name) -> FileResponse:
+    """Download a model as a ZIP of its files, which another installation can import."""
+    served = services(request)
+    found = served.registry.find(name).name
+    folder = served.registry.folder_of(found)
+    return download_made(served, lambda path: pack_model(folder, path), f"{found}.zip", ZIP)
+
+
+async def _received(request: Request, folder: Path) -> Path:
+    """Keep the body of a request in a file of that folder; who is asking has been checked by now."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".zip", delete=False) as file:
+            try:
+                async for chunk in request.stream():
+                    await run_in_threadpool(file.write, chunk)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except ClientDisconnect:
+        raise ModelError("The archive broke off", "Send it again") from None
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The archive cannot be kept in {folder} ({error.strerror})",
+            "Make room, then try again",
+            public="There is no room for the archive at the moment",
+        ) from None
+    return Path(file.name)
+
+
+def _register(served: Services, archive: Path, actor: str) -> ModelVersionOut:
+    try:
+        with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+            folder = Path(scratch) / "model"
+            unpack_model(archive, folder)
+            made = served.registry.register(folder, actor)
+    finally:
+        archive.unlink()
+    return ModelVersionOut.of(made, served.registry.champion())
