@@ -184,6 +184,7 @@ def test_rare_codes_go_to_review_however_sure():
         "below_threshold",
         "too_few_calibration_listings",
         "no_promise_possible",
+        "promise_broken",
     ]
     assert DecisionPolicy(0.95, min_code_listings=29).fit(proba, y).accept(proba).all()
 

@@ -8,6 +8,7 @@ from typing import Any
 def model_card(model: dict[str, Any]) -> str:
     """Markdown of one model version, from its ``model.json``; every figure in it is cross-fitted."""
     promise, data, figures = model["promise"], model["data"], model["figures"]
+    again = "recalibration" in promise
     lines = [
         "# Model card",
         "",
@@ -22,8 +23,8 @@ def model_card(model: dict[str, Any]) -> str:
         "",
         "## What it learned from",
         "",
-        f"- {data['trusted']:,} trusted listings: they teach, calibrate, set the threshold and give the "
-        "figures below",
+        f"- {data['trusted']:,} trusted listings: they teach, calibrate"
+        f"{'' if again else ', set the threshold'} and give the figures below",
         f"- {data['train_only']:,} train-only listings: they teach the heads and nothing else",
         f"- data fingerprint `{data['fingerprint'] or 'not recorded'}`",
         "",
@@ -41,9 +42,11 @@ def model_card(model: dict[str, Any]) -> str:
         "",
         "## Where it should not be trusted",
         "",
-        "- The promise and the confidence hold for listings distributed like the trusted ones. Another mix "
-        "of codes, sellers, languages or pictures breaks them; watch live quality on a random sample.",
-        f"- Codes with fewer than {promise['min_code_listings']} calibration listings always go to review"
+        f"- The promise {'holds' if again else 'and the confidence hold'} for listings distributed like the "
+        f"{'audited' if again else 'trusted'} ones. Another mix of codes, sellers, languages or pictures "
+        f"breaks {'it' if again else 'them'}; watch live quality on a random sample.",
+        f"- Codes with fewer than {promise['min_code_listings']} {'trusted' if again else 'calibration'} "
+        "listings always go to review"
         + (
             f": {', '.join(promise['review_codes'])}."
             if promise["review_codes"]
@@ -78,6 +81,20 @@ def _promise(promise: dict[str, Any], fused: dict[str, Any]) -> list[str]:
         f"score of {promise['threshold']:.4f} or more are accepted; the score is half of one plus the "
         "lead of the likeliest code over the second.",
         "",
+        *_reach(promise, fused),
+    ]
+
+
+def _reach(promise: dict[str, Any], fused: dict[str, Any]) -> list[str]:
+    if again := promise.get("recalibration"):
+        return [
+            f"The threshold was set again {again['at']}, on {again['listings']:,} listings that the random "
+            f"audit drew and people validated; all else is the model `{again['parent'][:12]}`, whose "
+            f"threshold was {_score(again['threshold_before'])}. Of those listings {promise['coverage']:.1%} "
+            f"reach the new one, and {promise['accepted_precision']:.2%} of these were right. Of the trusted "
+            f"listings, which it does not rest on, {fused['coverage']:.1%} do.",
+        ]
+    return [
         f"On all of them {promise['coverage']:.1%} reach it. Cross-fitted, with a threshold from four "
         f"fifths of the listings at a time, {fused['coverage']:.1%} were accepted"
         + (
@@ -86,3 +103,7 @@ def _promise(promise: dict[str, Any], fused: dict[str, Any]) -> list[str]:
             else "."
         ),
     ]
+
+
+def _score(threshold: float | None) -> str:
+    return "none" if threshold is None else f"{threshold:.4f}"

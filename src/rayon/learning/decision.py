@@ -28,6 +28,7 @@ class Reason(StrEnum):
     BELOW_THRESHOLD = "below_threshold"
     RARE_CODE = "too_few_calibration_listings"
     NO_PROMISE = "no_promise_possible"
+    PROMISE_BROKEN = "promise_broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,33 @@ class DecisionPolicy(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         self.review_codes_ = np.flatnonzero(counts < self.min_code_listings)
         self._calibrate(checked, labels)
         return self
+
+    def recalibrated(self, proba: ArrayLike, y: ArrayLike) -> Self:
+        """Make the same promise anew, with a threshold from other listings.
+
+        The codes that always go to review stay: they were counted on all the listings that taught the model,
+        and fresh ones are too few to count again.
+
+        Parameters
+        ----------
+        proba
+            Class probabilities `[N, K]` of listings that the model has not learned from.
+        y
+            Class indices `[N]`; -1 where the true code is none of the K, so that no answer is right.
+
+        Raises
+        ------
+        TrainingError
+            When there is no row, or shapes and values are wrong.
+        """
+        checked = self._checked(proba)
+        labels = check_labels(y, *checked.shape, unknown_allowed=True)
+        if len(labels) == 0:
+            raise TrainingError("A policy needs at least one calibration listing", "Give validated listings")
+        policy = type(self)(self.precision, self.confidence, self.min_code_listings)
+        policy.n_classes_, policy.review_codes_ = self.n_classes_, self.review_codes_
+        policy._calibrate(checked, labels)
+        return policy
 
     def accept(self, proba: ArrayLike) -> NDArray[np.bool_]:
         """Which rows of `proba` `[N, K]` are accepted, `bool[N]`."""

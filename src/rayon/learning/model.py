@@ -86,6 +86,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     reference_
         What the listings that it learned from look like, see `rayon.learning.reference`; ``None`` where the
         model folder was written before there was such a thing.
+    recalibration_
+        When and on what its thresholds were set again, JSON-ready; ``None`` where training set them.
 
     Examples
     --------
@@ -178,6 +180,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.sets_, self.neighbours_ = fitted.sets, fitted.neighbours
         self.cross_fitted_ = fitted.cross_fitted
         self.reference_: Reference | None = fitted.reference
+        self.recalibration_: dict[str, Any] | None = None
         self.training_errors_ = fitted.errors
         self.n_listings_ = {"trusted": len(items), "train_only": len(extra)}
         return self

@@ -57,11 +57,33 @@ class PredictionSets(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         """
         check_share(self.coverage, "coverage")
         checked = check_probabilities(proba)
-        labels = check_labels(y, *checked.shape)
-        if len(labels) == 0:
+        return self._calibrate(checked, check_labels(y, *checked.shape))
+
+    def recalibrated(self, proba: ArrayLike, y: ArrayLike) -> Self:
+        """Promise the same coverage anew, with a threshold from other listings.
+
+        Parameters
+        ----------
+        proba
+            Class probabilities `[N, K]` of listings that the model has not learned from.
+        y
+            Class indices `[N]`; -1 where the true code is none of the K, so that no set holds it.
+
+        Raises
+        ------
+        TrainingError
+            When there is no row, or shapes and values are wrong.
+        """
+        self._require_fitted()
+        checked = check_probabilities(proba, n_classes=self.n_classes_)
+        labels = check_labels(y, *checked.shape, unknown_allowed=True)
+        return type(self)(self.coverage)._calibrate(checked, labels)
+
+    def _calibrate(self, proba: NDArray[np.float64], y: NDArray[np.int64]) -> Self:
+        if len(y) == 0:
             raise TrainingError("Prediction sets need at least one listing", "Give trusted listings")
-        self.n_classes_ = checked.shape[1]
-        truth = np.sort(checked[np.arange(len(labels)), labels])
+        self.n_classes_ = proba.shape[1]
+        truth = np.sort(np.where(y < 0, 0.0, proba[np.arange(len(y)), y]))
         # The finite-sample quantile: of n + 1 listings, the new one included, this many may fall outside.
         outside = len(truth) - int(np.ceil(round((len(truth) + 1) * self.coverage, 9)))
         self.threshold_ = float(truth[outside]) if outside >= 0 else 0.0

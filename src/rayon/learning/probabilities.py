@@ -64,8 +64,10 @@ def check_probabilities(
         return np.asarray(array / array.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def check_labels(y: ArrayLike, n_rows: int, n_classes: int) -> NDArray[np.int64]:
-    """Class indices as `int64[N]`.
+def check_labels(
+    y: ArrayLike, n_rows: int, n_classes: int, *, unknown_allowed: bool = False
+) -> NDArray[np.int64]:
+    """Class indices as `int64[N]`; with ``unknown_allowed``, -1 stands for what is none of the classes.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def check_labels(y: ArrayLike, n_rows: int, n_classes: int) -> NDArray[np.int64]
         raise TrainingError(
             f"y holds {labels.dtype.name}, not whole numbers", "Give class indices, not codes"
         )
-    outside = (labels < 0) | (labels >= n_classes)
+    outside = (labels < -int(unknown_allowed)) | (labels >= n_classes)
     if outside.any():
         row = int(np.argmax(outside))
         raise TrainingError(

@@ -1,4 +1,4 @@
-"""Following the champion: its model is loaded beside the one that answers, tried, and put in its place."""
+"""Following the champion: it is loaded beside the model that answers, tried, and takes its place."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class ModelFollower:
         Puts a model in the place of the one that answers.
     serving
         The name of the model that answers now.
+    look_at_brakes
+        Takes up the brakes as they are now, before the champion: no model answers without the brake on it.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class ModelFollower:
         load: Callable[[Path], ProductClassifier],
         swap: Callable[[ProductClassifier], None],
         serving: str,
+        look_at_brakes: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
+        self._look_at_brakes = look_at_brakes
         self._load = load
         self._swap = swap
         self.serving = serving
@@ -72,10 +76,11 @@ class ModelFollower:
         self._stopping.set()
 
     def look(self) -> bool:
-        """Take up the champion if it is another than the one that answers, and say whether it was done.
+        """Take up the brakes, and the champion if it is another than answers; say whether that was done.
 
         One that cannot be loaded is reported and tried again later; the model that answers goes on.
         """
+        self._look_at_brakes()
         champion = self._registry.champion()
         if champion is None or champion == self.serving:
             self.problem = self._failed = ""

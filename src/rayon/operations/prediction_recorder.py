@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,10 @@ from rayon.data.listings import Listing
 from rayon.errors import ImageError
 from rayon.learning.model import ProductClassifier
 from rayon.learning.prediction import Prediction
+from rayon.operations.brake import all_brakes, braked
+from rayon.operations.registry import NAME_LENGTH
 from rayon.store.accounts import list_users
+from rayon.store.brakes import Brake
 from rayon.store.database import Database, IntegrityError
 from rayon.store.identifiers import new_id
 from rayon.store.images import ImageStore
@@ -60,6 +63,7 @@ class PredictionRecorder:
         observe: Callable[[Sequence[StoredPrediction]], None] = lambda stored: None,  # noqa: ARG005
     ) -> None:
         self.model = model
+        self._brakes: Mapping[str, Brake] = {}
         self._database = database
         self._images = images
         self._audit_share = audit_share
@@ -94,7 +98,7 @@ class PredictionRecorder:
             When they cannot be stored; none of them is then.
         """
         model = self.model  # another may take its place meanwhile
-        predictions = model.decide([question.listing for question in questions])
+        predictions = self._decide(model, [question.listing for question in questions])
         stored = [
             self._stored(question, prediction, user, model.version_)
             for question, prediction, user in zip(questions, predictions, user_ids, strict=True)
@@ -127,13 +131,35 @@ class PredictionRecorder:
             What ``advance`` answered.
         """
         model = self.model
-        predictions = model.decide([question.listing for _, question in questions])
+        predictions = self._decide(model, [question.listing for _, question in questions])
         stored = [
             replace(self._stored(question, prediction, user_id, model.version_), job_id=job_id, job_row=row)
             for (row, question), prediction in zip(questions, predictions, strict=True)
         ]
         errors = {row: one.error for (row, _), one in zip(questions, stored, strict=True) if not one.code}
         return self._keep(stored, lambda connection: advance(connection, errors))
+
+    def look_at_brakes(self) -> None:
+        """Take up the brakes as they are now.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When the database cannot be reached; those of before stay.
+        """
+        self._brakes = all_brakes(self._database)
+
+    @property
+    def brake(self) -> Brake | None:
+        """What keeps the model that answers from accepting as it promises."""
+        return self._brake_on(self.model)
+
+    def _brake_on(self, model: ProductClassifier) -> Brake | None:
+        return self._brakes.get(model.version_[:NAME_LENGTH])
+
+    def _decide(self, model: ProductClassifier, listings: Sequence[Listing]) -> list[Prediction]:
+        predictions, brake = model.decide(listings), self._brake_on(model)
+        return predictions if brake is None else [braked(one, brake) for one in predictions]
 
     def _keep(
         self, stored: Sequence[StoredPrediction], allowed: Callable[[Connection], bool] | None = None

@@ -184,6 +184,16 @@ def validated_predictions(connection: Connection) -> list[StoredPrediction]:
     return [StoredPrediction(*row) for row in connection.execute(query)]
 
 
+def audited_predictions(connection: Connection, since: datetime) -> list[StoredPrediction]:
+    """Predictions from a moment on that the random audit drew, validated or not, oldest first."""
+    query = (
+        select(*PREDICTION_COLUMNS)
+        .where(predictions.c.queued_for == "audit", predictions.c.created_at >= since)
+        .order_by(predictions.c.id)
+    )
+    return [StoredPrediction(*row) for row in connection.execute(query)]
+
+
 def lease_next(
     connection: Connection, user_id: str, now: datetime, until: datetime
 ) -> StoredPrediction | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from rayon.serving.auth import Client
-from rayon.serving.schemas import CategoryOut, ModelOut
+from rayon.serving.schemas import BrakeOut, CategoryOut, ModelOut
 from rayon.serving.services import services
 
 router = APIRouter(tags=["model"])
@@ -30,7 +30,7 @@ def model(request: Request, _user: Client) -> ModelOut:
     """See which model answers, and what it promises."""
     served = services(request)
     serving, follower = served.model, served.follower
-    report = serving.policy_.report()
+    report, brake = serving.policy_.report(), served.recorder.brake
     return ModelOut(
         version=serving.version_,
         modalities=[modality.name for modality in serving.modalities_],
@@ -40,4 +40,5 @@ def model(request: Request, _user: Client) -> ModelOut:
         pinned=follower is None,
         champion=served.registry.champion(),
         problem=follower.problem if follower else "",
+        brake=BrakeOut.of(brake) if brake else None,
     )
