@@ -281,6 +281,19 @@ def test_a_stratum_without_a_label_is_taken_to_be_like_the_others_of_its_decisio
     )
 
 
+def test_few_labels_for_many_codes_bound_weighted_f1_without_estimating_it() -> None:
+    n_codes = 40
+    accepted = [{"n": 10, "predicted": code} for code in range(n_codes)]
+    labelled = [{"predicted": code, "drawn": True, "true": code} for code in range(n_codes // 2)]
+    enough = estimate_live(sample(*accepted, *labelled), n_codes)
+    assert enough.weighted_f1 is not None
+    assert enough.weighted_f1.estimate == 1.0
+    few = estimate_live(sample(*accepted, *labelled[1:]), n_codes)
+    assert few.accuracy is not None
+    assert few.accuracy.estimate == 1.0
+    assert few.weighted_f1 == Estimate(None, pytest.approx(1.5 * few.accuracy.low - 0.5), 1.0)
+
+
 def test_a_code_whose_audit_has_no_label_yet_has_bounds_and_no_estimate() -> None:
     live = estimate_live(
         sample(

@@ -61,7 +61,20 @@ LINK = b"a symbolic link"
 def as_of_the_first_migration(members: Members, about: dict[str, Any]) -> None:
     """What a Rayon of that time would have written: no jobs, and predictions that know of none."""
     about |= {"revision": "0001", "jobs": 0}
-    later = ("jobs", "job_failures", "model_versions", "pointers", "promotions", "golden_listings")
+    later = (
+        "jobs",
+        "job_failures",
+        "model_versions",
+        "pointers",
+        "promotions",
+        "golden_listings",
+        "verdicts",
+        "brakes",
+        "monitoring_runs",
+        "retrainings",
+        "retraining_steps",
+        "schedules",
+    )
     for name in [
         name for name in members if name.startswith(("jobs/", *(f"tables/{one}." for one in later)))
     ]:

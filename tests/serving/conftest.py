@@ -19,6 +19,7 @@ from rayon.operations.passwords import hash_password
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.operations.registry import Registry
+from rayon.operations.retrainings import Retrainings
 from rayon.serving.app import create_app
 from rayon.serving.metrics import Metrics
 from rayon.serving.server import Server, address_of, listen
@@ -50,7 +51,15 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     jobs = Jobs(database, tmp_path / "jobs")
     registry = Registry(database, tmp_path / "models")
     yield Services(
-        database, images, accounts, predictions, jobs, tmp_path / "exports", registry, metrics=metrics
+        database,
+        images,
+        accounts,
+        predictions,
+        jobs,
+        tmp_path / "exports",
+        registry,
+        Retrainings(database, tmp_path / "retrainings"),
+        metrics=metrics,
     )
     predictions.close()
 

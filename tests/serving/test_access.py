@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -47,9 +48,25 @@ TABLE = {
     ("GET", "/api/v1/audit"): ADMIN,
     ("GET", "/api/v1/taxonomy"): CLIENT,
     ("GET", "/api/v1/model"): CLIENT,
+    ("GET", "/api/v1/brake"): REVIEWER,
+    ("PUT", "/api/v1/brake"): ADMIN,
+    ("DELETE", "/api/v1/brake"): ADMIN,
+    ("POST", "/api/v1/models/recalibrate"): ADMIN,
+    ("GET", "/api/v1/monitoring"): REVIEWER,
+    ("POST", "/api/v1/monitoring"): REVIEWER,
+    ("GET", "/api/v1/monitoring/latest"): REVIEWER,
+    ("GET", "/api/v1/monitoring/{run_id}"): REVIEWER,
+    ("POST", "/api/v1/retrainings"): ADMIN,
+    ("GET", "/api/v1/retrainings"): REVIEWER,
+    ("GET", "/api/v1/retrainings/{retraining_id}"): REVIEWER,
+    ("GET", "/api/v1/retrainings/{retraining_id}/report"): REVIEWER,
     ("GET", "/api/v1/models"): REVIEWER,
     ("GET", "/api/v1/models/promotions"): REVIEWER,
+    ("GET", "/api/v1/models/verdicts"): REVIEWER,
+    ("POST", "/api/v1/models/compare"): ADMIN,
+    ("POST", "/api/v1/models/import"): ADMIN,
     ("GET", "/api/v1/models/{name}"): REVIEWER,
+    ("GET", "/api/v1/models/{name}/export"): ADMIN,
     ("POST", "/api/v1/models/{name}/promote"): ADMIN,
     ("POST", "/api/v1/models/rollback"): ADMIN,
 }
@@ -67,7 +84,7 @@ def test_every_row_of_the_table(anyone: httpx.Client, signed_in: Callable[[str],
     clients = {role: signed_in(role) for role in RANK[1:]} | {NOBODY: anyone}
     for (method, path), needed in TABLE.items():
         # Nothing is found and no body is right, so that whoever is let in changes nothing.
-        filled = path.format(prediction_id="none", name="none", key_id="none", job_id="none")
+        filled = re.sub(r"{\w+}", "none", path)
         for role in RANK:
             answer = clients[role].request(method, filled)
             allowed = RANK.index(role) >= RANK.index(needed)

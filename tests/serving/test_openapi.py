@@ -16,6 +16,7 @@ from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.operations.registry import Registry
+from rayon.operations.retrainings import Retrainings
 from rayon.serving.app import create_app
 from rayon.serving.server import Server, address_of, listen
 from rayon.serving.services import Services
@@ -38,6 +39,12 @@ expected-statuses = ["2xx", 400, 401, 403, 404, 409, 429, 503]
 include-name = "POST /api/v1/predictions"
 checks.negative_data_rejection.enabled = false
 
+# Each of these starts a process; the tests of the command line have some.
+[[operations]]
+include-path = "/api/v1/monitoring"
+include-method = "POST"
+enabled = false
+
 # Nor that a part of a form has to be a file, with a name.
 [[operations]]
 include-path = "/api/v1/jobs"
@@ -54,7 +61,16 @@ def served(database: Database, model: ProductClassifier, tmp_path: Path) -> Iter
     predictions = PredictionService(PredictionRecorder(model, database, images), max_waiting=10**6)
     jobs = Jobs(database, tmp_path / "jobs")
     registry = Registry(database, tmp_path / "models")
-    services = Services(database, images, accounts, predictions, jobs, tmp_path / "exports", registry)
+    services = Services(
+        database,
+        images,
+        accounts,
+        predictions,
+        jobs,
+        tmp_path / "exports",
+        registry,
+        Retrainings(database, tmp_path / "retrainings"),
+    )
     listening, ready = listen("127.0.0.1", 0), threading.Event()
     server = Server(create_app(services), services, drain_seconds=0, ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

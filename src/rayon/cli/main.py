@@ -25,6 +25,9 @@ _COMMANDS = {
     },
     "serve": "rayon.cli.serve",
     "worker": "rayon.cli.worker",
+    "monitor": "rayon.cli.monitor",
+    "retrain": "rayon.cli.retrain",
+    "recalibrate": "rayon.cli.recalibrate",
     "backup": "rayon.cli.backup",
     "restore": "rayon.cli.backup",
 }
@@ -33,13 +36,14 @@ _GROUPS = {
     "keys": "rayon.cli.users",
     "models": "rayon.cli.models",
     "golden": "rayon.cli.golden",
+    "brake": "rayon.cli.brake",
     "data": "rayon.cli.data",
     "taxonomy": "rayon.cli.taxonomy",
     "db": "rayon.cli.database",
 }
 """Command to its module."""
 
-_PRIVATE = {"serve", "worker", "backup", "restore", "demo", *_GROUPS}
+_PRIVATE = {"serve", "worker", "monitor", "retrain", "recalibrate", "backup", "restore", "demo", *_GROUPS}
 """Commands that write what only their own user may read."""
 
 

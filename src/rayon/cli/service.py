@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from rayon.cli.attendance import attending
 from rayon.errors import ModelError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
@@ -17,6 +18,7 @@ from rayon.operations.jobs import Jobs, Worker
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.operations.registry import Registry
+from rayon.operations.retrainings import Retrainings
 from rayon.operations.smoke import run_smoke_set
 from rayon.serving.admission import Admission
 from rayon.serving.app import create_app
@@ -53,7 +55,7 @@ def model_folder(settings: Settings, registry: Registry, given: Path | None) -> 
 def following(
     settings: Settings, registry: Registry, folder: Path, recorder: PredictionRecorder, *, pinned: bool
 ) -> Iterator[ModelFollower | None]:
-    """Follow the champion in the background, unless one model is pinned."""
+    """Follow the champion and its brake in the background, unless one model is pinned."""
     if pinned:
         yield None
         return
@@ -61,7 +63,9 @@ def following(
     def swap(model: ProductClassifier) -> None:
         recorder.model = model
 
-    follower = ModelFollower(registry, partial(load_model, settings), swap, folder.name)
+    look = recorder.look_at_brakes
+    look()  # before anything is answered
+    follower = ModelFollower(registry, partial(load_model, settings), swap, folder.name, look)
     thread = threading.Thread(target=follower.run, name="rayon-follower")
     thread.start()
     try:
@@ -146,6 +150,8 @@ def serve_process(
                 exports=settings.home / "exports",
                 registry=registry,
                 follower=follower,
+                pinned=given or settings.model,
+                retrainings=Retrainings(database, settings.retrainings),
                 deadline=settings.deadline,
                 metrics=metrics,
                 admission=Admission(settings.max_waiting),
@@ -153,8 +159,17 @@ def serve_process(
             app = create_app(services)
             server = Server(app, services, drain_seconds=settings.drain_seconds, ready=ready)
             worker = Worker(recorder, database, settings.jobs)
-            with _in_background(worker, jobs_when):
+            with _in_background(worker, jobs_when), _attending(settings, database, jobs_when):
                 server.run(sockets=[listening])
+
+
+@contextmanager
+def _attending(settings: Settings, database: Database, when: Callable[[], bool] | None) -> Iterator[None]:
+    if when is None:
+        yield
+        return
+    with attending(settings, database, when):
+        yield
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from rayon.cli.attendance import attending
 from rayon.cli.console import say
 from rayon.cli.logs import set_up_logs
 from rayon.cli.service import following, load_model, model_folder, open_database
@@ -30,6 +31,8 @@ def worker(
     ] = None,
 ) -> None:
     """Classify the files that were sent as jobs; any number of workers share them.
+
+    Also looks at the live service and retrains, on schedule and where somebody asked for it.
 
     It needs the same RAYON_HOME and RAYON_DATABASE as the service.
 
@@ -53,6 +56,6 @@ def worker(
         signal.signal(signal.SIGINT, stop)
         say(f"Working on jobs of {database.address}; Ctrl-C stops after the current part")
         pinned = model is not None or settings.model is not None
-        with following(settings, registry, folder, recorder, pinned=pinned):
+        with following(settings, registry, folder, recorder, pinned=pinned), attending(settings, database):
             running.run()
     say("Stopped.")

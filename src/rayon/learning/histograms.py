@@ -37,6 +37,15 @@ class SignalCounts:
 
     histograms: dict[str, Histogram]
 
+    def __add__(self, other: SignalCounts) -> SignalCounts:
+        """Counts of both together, in the bins of one reference."""
+        together = dict(self.histograms)
+        for name, one in other.histograms.items():
+            if name in together:
+                one = Histogram(one.labels, together[name].counts + one.counts)
+            together[name] = one
+        return SignalCounts(together)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return {

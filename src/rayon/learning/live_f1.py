@@ -13,11 +13,16 @@ from rayon.learning.stratified import Estimate
 _SEEN_OFTEN = 3
 """Labelled listings with a code from which on its F1 is taken to be estimated, not guessed."""
 
+_LEAST_LABELS_BY_CODE = 0.5
+"""Sampled labels for each code that is predicted where labels are sampled; fewer give bounds alone."""
+
 
 def weighted_f1_interval(
     sample: LiveSample, strata: Strata, n_classes: int, accuracy: Estimate | None, confidence: float
 ) -> Estimate | None:
     """Estimate weighted F1 of a window; ``None`` where it has no label that counts.
+
+    Where labels are few for so many codes, most codes' F1 is unknown, and only bounds are given.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ def weighted_f1_interval(
     """
     if accuracy is None:
         return None
-    if accuracy.estimate is None:
+    if accuracy.estimate is None or _few_labels(sample, strata):
         # Weighted F1 differs from accuracy by at most half of the share of errors.
         return Estimate(None, max(0.0, 1.5 * accuracy.low - 0.5), 0.5 + 0.5 * accuracy.high)
     rows = np.flatnonzero(strata.counts)
@@ -97,6 +102,12 @@ def weighted_f1_and_influence(
     )
     influence = of_true[true] - of_predicted[predicted] + right * of_right[predicted]
     return float(weighted_f1(f1, support)), influence
+
+
+def _few_labels(sample: LiveSample, strata: Strata) -> bool:
+    sampled = ~strata.known
+    codes = len(np.unique(sample.predicted[sampled[strata.of_listing]]))
+    return bool(strata.labelled[sampled].sum() < _LEAST_LABELS_BY_CODE * codes)
 
 
 def _variance_of_total(values: NDArray[np.float64], stratum: NDArray[np.int64], strata: Strata) -> float:

@@ -35,6 +35,9 @@ SURE = "(sure)"
 OTHERS = "(others)"
 """The bin of the codes that training hardly ever predicts."""
 
+TEXT_SIGNALS = ("text_length", "language", "novelty")
+"""Names of what is measured of the texts."""
+
 TRAINING_TEXTS = 10_000
 TRAINING_PICTURES = 3_000
 LIVE_PICTURES = 2_000
@@ -252,7 +255,7 @@ def measure_signals(
 
 
 def _text_values(texts: Sequence[Listing], strange: NDArray[np.float64]) -> Values:
-    return {"text_length": text_lengths(texts), "language": languages(texts), "novelty": strange}
+    return dict(zip(TEXT_SIGNALS, (text_lengths(texts), languages(texts), strange), strict=True))
 
 
 def _part_values(listings: Sequence[Listing], pictures: int, seed: int, threads: int | None) -> Values:

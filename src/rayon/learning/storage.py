@@ -78,6 +78,28 @@ def load_model(kind: type[M], folder: Path, *, cache: Path | None, threads: int 
         ) from None
 
 
+def read_taxonomy(reader: ModelReader) -> Taxonomy:
+    """Codes, labels and parents of a model folder."""
+    return Taxonomy(Category(**row) for row in reader.read_json("taxonomy.json"))
+
+
+def read_reference(reader: ModelReader) -> Reference | None:
+    """What the training listings of a model folder look like; ``None`` where it is older than that."""
+    if not reader.has(_REFERENCE_FILE):
+        return None
+    return Reference.from_arrays(reader.read_arrays(_REFERENCE_FILE))
+
+
+def read_policy(reader: ModelReader) -> DecisionPolicy:
+    """What decides about the answers of a model folder."""
+    return DecisionPolicy.from_state(reader.model["policy"], reader.read_arrays("policy.npz"))
+
+
+def read_cross_fitted(reader: ModelReader) -> CrossFitted:
+    """What the trusted listings of a model folder got from a model that never saw them."""
+    return _cross_fitted(reader.read_arrays("cross_fitted.npz"))
+
+
 def describe(model: ProductClassifier) -> dict[str, Any]:
     """JSON-ready description of a fitted model: the content of ``model.json``."""
     return {
@@ -119,11 +141,12 @@ def cross_fitted_figures(model: ProductClassifier) -> dict[str, Any]:
 def _promise(model: ProductClassifier) -> dict[str, Any]:
     report = model.policy_.report()
     codes = model.taxonomy_.codes
-    return {
+    promise = {
         **report,
         "precision": model.precision,
         "review_codes": [codes[index] for index in model.policy_.review_codes_],
     }
+    return promise if model.recalibration_ is None else promise | {"recalibration": model.recalibration_}
 
 
 def _cross_fitted_arrays(fitted: CrossFitted) -> dict[str, Any]:
@@ -140,7 +163,7 @@ def _rebuild(kind: type[M], reader: ModelReader, cache: Path | None, threads: in
         threads=threads,
         random_state=document["random_state"],
     )
-    model.taxonomy_ = Taxonomy(Category(**row) for row in reader.read_json("taxonomy.json"))
+    model.taxonomy_ = read_taxonomy(reader)
     codes = model.taxonomy_.codes
     model.classes_ = np.array([int(code) for code in codes] if document["codes_are_numbers"] else codes)
     model.modalities_ = [
@@ -152,12 +175,12 @@ def _rebuild(kind: type[M], reader: ModelReader, cache: Path | None, threads: in
         for name, head in document["heads"].items()
     }
     model.fusion_ = LateFusion.from_state(document["fusion"], reader.read_arrays("fusion.npz"))
-    model.policy_ = DecisionPolicy.from_state(document["policy"], reader.read_arrays("policy.npz"))
+    model.policy_ = read_policy(reader)
     model.sets_ = PredictionSets.from_state(document["sets"], reader.read_arrays("sets.npz"))
     model.neighbours_ = NeighbourIndex.from_arrays(reader.read_arrays("neighbours.npz"))
-    model.cross_fitted_ = _cross_fitted(reader.read_arrays("cross_fitted.npz"))
-    has_reference = reader.has(_REFERENCE_FILE)
-    model.reference_ = Reference.from_arrays(reader.read_arrays(_REFERENCE_FILE)) if has_reference else None
+    model.cross_fitted_ = read_cross_fitted(reader)
+    model.recalibration_ = document["promise"].get("recalibration")
+    model.reference_ = read_reference(reader)
     model.n_listings_ = {key: document["data"][key] for key in ("trusted", "train_only")}
     model.fingerprint_ = document["data"]["fingerprint"]
     model.training_errors_ = {}

@@ -32,6 +32,9 @@ ONESELF = "me"
 COMMAND_LINE = "command line"
 """Who did what was done without signing in; no user's name has a space in it."""
 
+SCHEDULE = "the schedule"
+"""Who did what nobody asked for at that moment."""
+
 LONGEST_WAIT = timedelta(minutes=15)
 _CHECKS = 2
 _PATIENCE = 3.0

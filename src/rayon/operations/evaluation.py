@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,37 +82,54 @@ def evaluate_model(
         How to read them: the keywords ``columns``, ``images`` and ``encoding`` of `read_catalogue`.
     """
     loaded = read_catalogue(catalogues, codes="required", **(reading or {}))
-    codes = list(loaded.codes or [])
+    found = evaluate_on(model, loaded.listings, loaded.codes or [], progress)
+    return replace(found, rejected=loaded.rejected, missing_images=loaded.missing_images)
+
+
+def evaluate_on(
+    model: ProductClassifier, listings: Sequence[Listing], true_codes: Sequence[str], progress: Progress
+) -> Evaluated:
+    """Score a model on labelled listings; see `evaluate_model`.
+
+    Parameters
+    ----------
+    model
+        A fitted classifier.
+    listings, true_codes
+        N listings and their true codes.
+    progress
+        Told how far each stage is.
+    """
     known = {code: index for index, code in enumerate(model.taxonomy_.codes)}
     fused, accepted = [], []
     scores: dict[str, list[Any]] = {modality.name: [] for modality in model.modalities_}
-    for start in range(0, len(loaded), _CHUNK):
-        part = model.scores(loaded.listings[start : start + _CHUNK])
+    for start in range(0, len(listings), _CHUNK):
+        part = model.scores(listings[start : start + _CHUNK])
         fused.append(part.fused)
         accepted.append(model.policy_.accept(part.fused) & part.usable())
         for name, proba in part.probabilities.items():
             scores[name].append(proba)
-        progress("Classifying", min(start + _CHUNK, len(loaded)), len(loaded))
+        progress("Classifying", min(start + _CHUNK, len(listings)), len(listings))
     answers = np.concatenate(fused)
     decisions = np.concatenate(accepted)
     progress("Computing intervals", 0, 1)
     evaluation = evaluate(
         {name: np.concatenate(parts) for name, parts in scores.items()},
         answers,
-        np.array([known.get(code, -1) for code in codes], dtype=np.int64),
+        np.array([known.get(code, -1) for code in true_codes], dtype=np.int64),
         decisions,
         model.taxonomy_.codes,
         labels={category.code: category.label() for category in model.taxonomy_},
-        true_codes=codes,
+        true_codes=true_codes,
     )
     progress("Computing intervals", 1, 1)
     return Evaluated(
         evaluation,
-        loaded.listings,
-        codes,
+        list(listings),
+        list(true_codes),
         answers,
         decisions,
-        loaded.rejected,
-        loaded.missing_images,
-        sum(model.neighbours_.was_seen(listing) for listing in loaded.listings),
+        [],
+        0,
+        sum(model.neighbours_.was_seen(listing) for listing in listings),
     )

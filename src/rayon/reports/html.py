@@ -62,6 +62,13 @@ def percent(share: float | None, digits: int = 1) -> str:
     return MISSING if share is None else f"{100 * share:.{digits}f} %"
 
 
+def p_value(value: float | None) -> str:
+    """The p-value of a test with what it is called; tiny ones as a bound."""
+    if value is None:
+        return MISSING
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
+
+
 def count(value: int) -> str:
     """A whole number with thousands separated."""
     return f"{value:,}"

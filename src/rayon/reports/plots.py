@@ -38,9 +38,9 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> Markup:
                 )
         curve.plot(x, y, color=GOOD, linewidth=2, marker="o", markersize=6, markeredgewidth=0)
         for axes in (curve, counts):
-            _share_axis(axes, "x")
+            share_axis(axes, "x")
             axes.set_xlim(0, 1.01)
-        _share_axis(curve, "y")
+        share_axis(curve, "y")
         curve.set_ylim(0, 1.03)
         curve.set_ylabel("share that is right")
         width = 0.9 * (bins[0].high - bins[0].low) if bins else 0.05
@@ -62,7 +62,7 @@ def coverage_plot(
         figure = canvas(520, 440)
         axes = panel(figure, 60, 16, 440, 374)
         coverage, precision = [one.coverage for one in curve], [one.precision for one in curve]
-        lowest = _lower_limit(
+        lowest = lower_limit(
             [*precision, *([promised] if promised else []), *(operating[1:] if operating else [])]
         )
         axes.plot(coverage, precision, color=GOOD, linewidth=2)
@@ -74,8 +74,8 @@ def coverage_plot(
             )  # fmt: skip
         if operating is not None:
             _operating_point(axes, *operating)
-        _share_axis(axes, "x")
-        _share_axis(axes, "y")
+        share_axis(axes, "x")
+        share_axis(axes, "y")
         axes.set_xlim(0, 1.01)
         axes.set_ylim(lowest, 1 + 0.02 * (1 - lowest))
         axes.set_xlabel("coverage: share of listings accepted")
@@ -197,7 +197,8 @@ def _operating_point(axes: Axes, coverage: float, precision: float) -> None:
     )
 
 
-def _share_axis(axes: Axes, which: str) -> None:
+def share_axis(axes: Axes, which: str) -> None:
+    """Ticks in per cent, and a grid, along ``"x"`` or ``"y"``."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value)))
     axis.set_major_locator(MaxNLocator(5))
@@ -205,7 +206,7 @@ def _share_axis(axes: Axes, which: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _lower_limit(shares: Sequence[float]) -> float:
+def lower_limit(shares: Sequence[float]) -> float:
     """A round share somewhat below the lowest."""
     lowest = min(shares, default=0.0)
     return max(0.0, float(np.floor((lowest - 0.02) * 20) / 20))

@@ -13,12 +13,15 @@ from rayon.data.image import MAX_BYTES
 from rayon.serving import health, problems
 from rayon.serving.api import (
     audit,
+    brake,
     explanations,
     exports,
     jobs,
     model,
     models,
+    monitoring,
     predictions,
+    retrainings,
     users,
     validations,
 )
@@ -31,9 +34,9 @@ MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
 """Bytes of a request: the largest picture, and the texts beside it."""
 
 MAX_UPLOAD = 5 * 1024**3
-"""Bytes of a job: its listings, and the pictures in their archive."""
+"""Bytes of a job: its listings, and the pictures in their archive; or of a model."""
 
-_JOBS = "/api/v1/jobs"
+_UPLOADS = {"/api/v1/jobs", "/api/v1/models/import"}
 
 
 def create_app(
@@ -48,7 +51,7 @@ def create_app(
     max_body
         Bytes of a request's body that are read.
     max_upload
-        The same for the files of a job.
+        The same for the files of a job, and for a model.
     patience
         Seconds that a client may leave between two pieces of a body.
     """
@@ -69,7 +72,20 @@ def create_app(
     services.metrics.watch(lambda: services.predictions.waiting)
     problems.install(app)
     app.include_router(health.router)
-    for resource in (exports, predictions, explanations, validations, jobs, users, audit, model, models):
+    for resource in (
+        exports,
+        predictions,
+        explanations,
+        validations,
+        jobs,
+        users,
+        audit,
+        model,
+        models,
+        brake,
+        monitoring,
+        retrainings,
+    ):
         app.include_router(
             resource.router,
             prefix="/api/v1",
@@ -79,7 +95,7 @@ def create_app(
     app.add_middleware(SignIn, paths=("/api/", "/metrics"))
     app.add_middleware(
         RequestLimits,
-        max_body=lambda path: max_upload if path == _JOBS else max_body,
+        max_body=lambda path: max_upload if path in _UPLOADS else max_body,
         admission=services.admission,
         is_full=services.is_full,
         stopping=services.stopping.is_set,

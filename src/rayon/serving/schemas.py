@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,6 +25,7 @@ from rayon.operations.accounts import Role
 from rayon.operations.passwords import MAX_PASSWORD, MIN_PASSWORD
 from rayon.store.accounts import ApiKey, User
 from rayon.store.audit import AuditEntry
+from rayon.store.brakes import Brake
 from rayon.store.jobs import Job
 from rayon.store.models import ModelVersion, Promotion
 from rayon.store.predictions import StoredPrediction, Validation
@@ -32,12 +34,13 @@ MAX_LISTINGS = 1000
 """Listings in one batch."""
 
 
-def _without_nul(text: str) -> str:
-    return text.replace("\0", "")  # PostgreSQL keeps none, and they say nothing
+def without_nul(text: str) -> str:
+    """Leave out what PostgreSQL keeps none of, and what says nothing."""
+    return text.replace("\0", "")
 
 
-Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_without_nul)]
-Identifier = Annotated[str, StringConstraints(max_length=200), AfterValidator(_without_nul)]
+Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(without_nul)]
+Identifier = Annotated[str, StringConstraints(max_length=200), AfterValidator(without_nul)]
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.@+-]+$")]
 Password = Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 
@@ -242,7 +245,7 @@ class ValidationIn(_Model):
         description="right; wrong, with the code that is; or undone, which takes the word before back"
     )
     code: Identifier | None = Field(default=None, description="The true code, with `wrong`")
-    comment: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_without_nul)] = ""
+    comment: Annotated[str, StringConstraints(max_length=2000), AfterValidator(without_nul)] = ""
 
 
 class ValidationOut(BaseModel):
@@ -374,6 +377,42 @@ class CategoryOut(BaseModel):
     parent: str | None
 
 
+class BrakeIn(_Model):
+    """A brake to set on the model that answers."""
+
+    kind: Literal["tighten", "review"] = Field(
+        default="tighten",
+        description="tighten: accept as if half as many errors were allowed, where the model's own listings "
+        "support that; review: accept nothing",
+    )
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(without_nul)]
+
+
+class BrakeOut(BaseModel):
+    """What keeps a model from accepting as it promises."""
+
+    model: str = Field(description="Its name; other models are not braked")
+    at: datetime
+    actor: str
+    kind: Literal["tighten", "review"]
+    threshold: float | None = Field(description="From which score on it accepts; null where it does not")
+    reason: str
+
+    @classmethod
+    def of(cls, brake: Brake) -> Self:
+        """Make it from what is stored."""
+        return cls(**{name: getattr(brake, name) for name in cls.model_fields})
+
+
+class RecalibrationIn(_Model):
+    """On what to set the champion's thresholds anew, and why."""
+
+    since: AwareDatetime | None = Field(
+        default=None, description="From when on validations count; 90 days ago where not given"
+    )
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(without_nul)]
+
+
 class ModelOut(BaseModel):
     """The model that answers."""
 
@@ -385,6 +424,7 @@ class ModelOut(BaseModel):
     pinned: bool = Field(description="Whether this process stays with this model, whatever is promoted")
     champion: str | None = Field(description="The name of the model that should answer")
     problem: str = Field(description="Why the champion does not answer; empty where it does")
+    brake: BrakeOut | None = Field(description="What keeps it from accepting as it promises, if anything")
 
 
 class ModelVersionOut(BaseModel):
@@ -411,7 +451,7 @@ class ModelVersionOut(BaseModel):
 class ReasonIn(_Model):
     """Why the champion is changed."""
 
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_without_nul)]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(without_nul)]
 
 
 class PromotionOut(BaseModel):
@@ -424,6 +464,7 @@ class PromotionOut(BaseModel):
     model: str
     previous: str | None
     reason: str
+    verdict: dict[str, Any] | None = Field(description="What the gate found; null where it was not asked")
 
     @classmethod
     def of(cls, promotion: Promotion) -> Self:

@@ -15,6 +15,7 @@ from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import MAX_WAITING, PredictionService
 from rayon.operations.registry import Registry
+from rayon.operations.retrainings import Retrainings
 from rayon.serving.admission import Admission
 from rayon.serving.metrics import Metrics
 from rayon.store.database import Database
@@ -31,14 +32,24 @@ class Services:
         Folder of files that are made to be downloaded; empty but while they are.
     registry
         The models that are kept.
+    retrainings
+        What retrainings were asked for, and what became of them.
     follower
         Keeps this process on the champion; ``None`` where one model is pinned.
+    pinned
+        The folder of that one.
     deadline
         Seconds within which a prediction is answered, or refused.
     lease_seconds
         How long a reviewer keeps a listing that they were given.
     stopping
         Set once no new request is to be answered.
+    gate_seconds
+        Within which the gate judges, or is broken off.
+    judging
+        Held while the gate judges: once at a time in this process.
+    looking
+        Held while somebody has the live service looked at, likewise.
     metrics
         What the processes of this service count.
     admission
@@ -52,9 +63,14 @@ class Services:
     jobs: Jobs
     exports: Path
     registry: Registry
+    retrainings: Retrainings
     follower: ModelFollower | None = None
+    pinned: Path | None = None
     deadline: float = 10.0
     lease_seconds: int = 600
+    gate_seconds: float = 600.0
+    judging: threading.Lock = field(default_factory=threading.Lock)
+    looking: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
     metrics: Metrics = field(default_factory=Metrics)
     admission: Admission = field(default_factory=lambda: Admission(MAX_WAITING))

@@ -40,6 +40,17 @@ def record(
     )
 
 
+def last_time(connection: Connection, action: str, subject: str) -> datetime | None:
+    """When something was last done to a subject; ``None`` where it never was."""
+    query = (
+        select(audit_log.c.at)
+        .where(audit_log.c.action == action, audit_log.c.subject == subject)
+        .order_by(audit_log.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def entries(connection: Connection, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
     """Newest entries first, from before the one with the given id."""
     query = select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)

@@ -1,0 +1,76 @@
+"""Plots of signals that have drifted: the shares of their bins, then and now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
+
+from rayon.reports.monitoring_plots import LABEL_LENGTH, STEPS, legend
+from rayon.reports.plots import share_axis
+from rayon.reports.svg import BAD, INK, MUTED, canvas, drawing, panel, render, short
+
+MAX_BINS = 12
+"""Bins of a signal that are drawn: those that changed most, where there are more."""
+
+_WIDTH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Shares of the bins of a signal.
+
+    Parameters
+    ----------
+    name
+        Whose they are.
+    n
+        Listings in all bins.
+    shares
+        One a bin, 0 to 1.
+    """
+
+    name: str
+    n: int
+    shares: Sequence[float]
+
+
+def largest_changes(series: Sequence[Series], leave_out: int | None = None) -> list[int]:
+    """The bins whose share differs most between the last series and any other, in their order."""
+    shares = np.array([one.shares for one in series], dtype=np.float64)
+    change = np.abs(shares[:-1] - shares[-1]).max(axis=0)
+    ranked = np.argsort(-change, kind="stable").tolist()
+    return sorted([place for place in ranked if place != leave_out][:MAX_BINS])
+
+
+def shares_plot(labels: Sequence[str], series: Sequence[Series], description: str) -> Markup:
+    """Shares of each bin side by side: the references, and last what it is now."""
+    colours = [(MUTED, 0.45), (INK, 0.6), (BAD, 0.9)] if len(series) > 2 else [(MUTED, 0.45), (BAD, 0.9)]
+    thick = 8 if len(series) > 2 else 10
+    row = thick * len(series) + 12
+    with drawing(f"shares {description}"):
+        height = max(len(labels), 1) * row
+        figure = canvas(_WIDTH, height + 58)
+        axes = panel(figure, 152, 28, _WIDTH - 168, height)
+        largest = max([*(share for one in series for share in one.shares), 0.01])
+        for place, (one, (colour, alpha)) in enumerate(zip(series, colours, strict=True)):
+            offset = (place - (len(series) - 1) / 2) * thick / row
+            axes.barh(
+                np.arange(len(labels)) + offset, one.shares, 0.86 * thick / row, color=colour, alpha=alpha
+            )
+        axes.set_yticks(np.arange(len(labels)), [short(one, LABEL_LENGTH) for one in labels], fontsize=11)
+        axes.set_xlim(0, 1.04 * largest)
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        share_axis(axes, "x")
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
+        axes.grid(visible=False, axis="y")
+        legend(
+            axes,
+            height,
+            [(one.name, *colour) for one, colour in zip(series, colours, strict=True)],
+            left=-144,
+        )
+        return render(figure, description)

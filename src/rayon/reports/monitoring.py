@@ -1,0 +1,198 @@
+"""The report of monitoring: does the live service need attention, and what has changed, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from rayon import __version__
+from rayon.learning.curves import ReliabilityBin
+from rayon.reports.drift import drift_view
+from rayon.reports.html import percent, render_page, write_file
+from rayon.reports.monitoring_cards import monitoring_cards
+from rayon.reports.monitoring_plots import (
+    Look,
+    bars_of,
+    history_plot,
+    overconfidence_plot,
+    thinned,
+    utc,
+    volume_plot,
+)
+from rayon.reports.plots import reliability_plot
+
+MAX_CODES = 60
+"""Codes that the page lists, so that it stays small whatever the taxonomy."""
+
+_PLACES = {"promise": "quality", "quality": "quality", "confidence": "reliability", "drift": "drift"}
+_SECTIONS = [
+    ("quality", "Quality"),
+    ("volumes", "Volumes"),
+    ("history", "Over time"),
+    ("reliability", "Reliability"),
+    ("codes", "Codes"),
+    ("drift", "Drift"),
+]
+
+
+def write_monitoring_report(
+    path: Path,
+    document: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]] = (),
+    *,
+    title: str = "Monitoring",
+) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path
+        The file; an older one is replaced.
+    document
+        What a look at the live service found, JSON-ready, as the journal of monitoring keeps it.
+    history
+        What earlier looks found, of whatever models, the oldest first.
+    title
+        What was looked at, in a few words.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be written.
+    """
+    path = Path(path)
+    write_file(path, _page(document, history, title))
+    return path
+
+
+def _page(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]], title: str) -> str:
+    quality = document["quality"]
+    since, until = utc(document["since"]), utc(document["until"])
+    unit, bars = bars_of(document["volume"]["days"], since, until)
+    window = f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+    bins = [ReliabilityBin(**one) for one in document["reliability"]]
+    codes = by_need(quality["codes"])
+    return render_page(
+        "monitoring.html.j2",
+        title=title,
+        subtitle="",
+        facts={
+            "Window": window,
+            "Model": document["model"],
+            "Looked at": f"{utc(document['at']):%Y-%m-%d %H:%M} UTC",
+        },
+        version=__version__,
+        sections=_SECTIONS,
+        document=document,
+        quality=quality,
+        verdict=_verdict(document),
+        missing=[_sentence(one) for one in document["missing"]],
+        cards=monitoring_cards(document),
+        level=f"{100 * quality['confidence']:g}",
+        unit=unit,
+        volumes=volume_plot(unit, bars) if document["volume"]["predictions"] else None,
+        history=_history(document, history),
+        reliability=reliability_plot(bins) if bins else None,
+        codes=codes[:MAX_CODES],
+        more_codes=max(0, len(codes) - MAX_CODES),
+        drift=drift_view(document["drift"], {one["code"]: one["label"] for one in codes}),
+    )
+
+
+def by_need(codes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The codes with most listings that are wrong beyond doubt first: by the upper end of the interval."""
+    return sorted(
+        codes,
+        key=lambda one: (-round(one["listings"] * (1 - one["precision"]["high"]), 6), -one["listings"]),
+    )
+
+
+def _verdict(document: Mapping[str, Any]) -> dict[str, Any]:
+    found = document["attention"]
+    if len(found) == 1:
+        tone, sentence = "bad", "One thing needs attention."
+    elif found:
+        tone, sentence = "bad", f"{len(found)} things need attention."
+    elif not document["volume"]["predictions"]:
+        tone, sentence = "quiet", "There are no predictions in this window."
+    elif document["missing"]:
+        tone, sentence = "quiet", "Nothing that can be judged needs attention."
+    else:
+        tone, sentence = "good", "Nothing needs attention."
+    lines = [
+        {"place": _PLACES.get(one["kind"], "quality"), "kind": one["kind"], "text": _sentence(one["message"])}
+        for one in found
+    ]
+    return {
+        "tone": tone,
+        "sentence": sentence,
+        "lines": lines,
+        "promise": _promise_sentence(document["promise"]),
+    }
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _promise_sentence(promise: Mapping[str, Any] | None) -> str:
+    if promise is None:
+        return "Nothing was promised for the accepted listings."
+    if promise["verdict"] != "kept":
+        return ""
+    return (
+        f"The promised precision of {percent(promise['promise'])} is kept: {promise['n_right']:,} of "
+        f"{promise['n']:,} audited accepted listings are right."
+    )
+
+
+def _history(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    documents = [*history, document]
+    trained = document["trained"]
+    shown = [
+        ("Accuracy", "accuracy", trained["accuracy"]),
+        ("Weighted F1", "weighted_f1", trained["weighted_f1"]),
+        ("Right if accepted", "accepted_precision", trained["accepted_precision"]),
+        ("Overconfidence, in points", "overconfidence", None),
+    ]
+    plots: list[tuple[str, Markup | None]] = []
+    for name, figure, before in shown:
+        looks = thinned(_looks(documents, figure, document["version"]))
+        if not looks:
+            plots.append((name, None))
+        elif figure == "overconfidence":
+            plots.append((name, overconfidence_plot(looks, f"{name}, over time")))
+        else:
+            share = figure != "weighted_f1"
+            plots.append((name, history_plot(looks, before, f"{name}, over time", share=share)))
+    models = dict.fromkeys(one["model"] for one in history if one["version"] != document["version"])
+    return {
+        "looks": len(documents),
+        "plots": plots,
+        "any": any(plot is not None for _, plot in plots),
+        "promised": any(one["promise"] for one in documents),
+        "models": list(models),
+    }
+
+
+def _looks(documents: Sequence[Mapping[str, Any]], figure: str, version: str) -> list[Look]:
+    return [
+        Look(
+            at=utc(one["until"]),
+            current=one["version"] == version,
+            estimate=one["quality"][figure]["estimate"],
+            low=one["quality"][figure]["low"],
+            high=one["quality"][figure]["high"],
+            promised=one["promise"]["promise"] if one["promise"] and figure == "accepted_precision" else None,
+        )
+        for one in documents
+        if one["quality"][figure] is not None
+    ]
