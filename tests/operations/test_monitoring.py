@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,13 +18,18 @@ from rayon.learning.crossfit import silent
 from rayon.learning.model import ProductClassifier
 from rayon.learning.model_files import CHECKSUM_FILE, writing_model
 from rayon.operations.attention import Attention
+from rayon.operations.brake import release_brake
 from rayon.operations.monitoring import Monitor, MonitoringReport
+from rayon.operations.monthly import write_monthly_report
 from rayon.operations.prediction_recorder import PredictionRecorder
+from rayon.operations.promise_keeping import hold_to_promise
+from rayon.operations.registry import Registry
+from rayon.store.brakes import Brake
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
 from rayon.store.monitoring import list_runs
 from rayon.store.predictions import StoredPrediction, add_validation
-from rayon.store.tables import predictions
+from rayon.store.tables import audit_log, predictions
 
 AUDIT = 0.4
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -249,3 +255,65 @@ def test_a_model_of_an_older_rayon_has_no_drift(
         "Drift cannot be judged: the model does not know its training listings; train it again"
     )
     assert found.to_dict()["drift"] is None
+
+
+def test_a_broken_promise_brakes_the_model_until_a_person_releases_it(
+    live: Live,
+    look: Callable[..., MonitoringReport],
+    fresh: Labelled,
+    folder: Path,
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    registry = Registry(database, tmp_path / "models")
+    name = registry.register(folder, "ann").name
+    registry.promote(name, "ann", "the first")
+
+    def hold(kind: Literal["nothing", "tighten", "review"]) -> Brake | None:
+        return hold_to_promise(look(), database, registry, kind, "the schedule")
+
+    assert hold("review") is None  # nothing is known yet
+    made = live.answer(fresh[0][:300], NOW - DAY / 2)
+    drawn = [one for one in made if one.queued_for == "audit" and one.decision == "accept"]
+    live.validate(drawn, ["unknown"] * len(drawn))
+    assert hold("nothing") is None
+    brake = hold("review")
+    assert brake is not None
+    assert (brake.model, brake.kind, brake.actor) == (name, "review", "the schedule")
+    assert brake.reason == (
+        f"The promised precision of 93.0% is not kept: 0 of {len(drawn)} audited accepted listings are right "
+        "(p < 0.0001)"
+    )
+    assert hold("review") is None  # it is on already
+    (said,) = [one.message for one in look().attention if one.kind == "brake"]
+    assert said.startswith("The model accepts nothing since 20")
+    assert said.endswith(": recalibrate it, or release the brake")
+
+    release_brake(database, name, "ann", "the catalogue was wrong")
+    with database.write() as connection:
+        connection.execute(update(audit_log).values(at=NOW - DAY / 4))
+    assert hold("review") is None  # all of it is from before
+    again = live.answer(fresh[0][300:450], NOW - DAY / 8)
+    wrong = [one for one in again if one.queued_for == "audit" and one.decision == "accept"]
+    live.validate(wrong, ["unknown"] * len(wrong))
+    assert hold("tighten") is not None
+
+
+def test_the_report_of_the_month_before_is_written_once(
+    live: Live, fresh: Labelled, folder: Path, database: Database, images: FolderImageStore, tmp_path: Path
+) -> None:
+    monitor = Monitor(database, images, folder)
+
+    def write(now: datetime) -> Path | None:
+        return write_monthly_report(monitor, database, tmp_path / "reports", "Europe/Paris", now, silent)
+
+    november = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)  # December in Paris
+    assert write(november) is None  # nothing was answered
+    live.answer(fresh[0][:30], NOW)
+    assert write(november - timedelta(hours=1)) is None  # November is not over
+    path = write(november)
+    assert path == tmp_path / "reports" / "monitoring-2026-11.html"
+    assert "Monitoring, November 2026" in path.read_text(encoding="utf-8")
+    assert write(november) is None
+    with database.read() as connection:
+        assert list_runs(connection) == []

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from rayon.data.taxonomy_change import TaxonomyChange
 from rayon.errors import CatalogueError, ConflictError, ModelError, PromotionRefusedError, RayonError
 from rayon.learning.model import ProductClassifier
 from rayon.learning.model_files import ModelReader, writing_model
+from rayon.learning.recalibration import recalibrated
 from rayon.learning.spending import level_of
 from rayon.operations.golden_set import GoldenSet
 from rayon.operations.promotion import Gatekeeper
@@ -278,3 +280,16 @@ def test_verdicts_outlive_the_database(
     with other.read() as connection:
         assert list_verdicts(connection) == gate.verdicts()
     other.close()
+
+
+def test_a_recalibrated_champion_goes_on_with_the_questions_of_its_line(
+    gate: Gatekeeper, trained: Path, equals: Sequence[Path], tmp_path: Path
+) -> None:
+    first = gate.judge(equals[0], "ann")
+    model = ProductClassifier.load(trained)
+    answers = model.cross_fitted_
+    recalibrated(model, answers.fused, answers.y, datetime.now(UTC)).save(tmp_path / "again")
+    again = gate.registry.register(tmp_path / "again", "ann").name
+    gate.registry.promote(again, "ann", "recalibrated")
+    second = gate.judge(equals[0], "ann")
+    assert (first.turn, second.turn) == (1, 2)

@@ -25,7 +25,7 @@ def attending(
     RayonError
         When a schedule makes no sense.
     """
-    attendant = Attendant(database, Retrainings(database, settings.retrainings), _errands(settings))
+    attendant = Attendant(database, Retrainings(database, settings.retrainings), errands_of(settings))
     thread = threading.Thread(target=attendant.run, args=(when,), name="rayon-attendant")
     thread.start()
     try:
@@ -35,7 +35,14 @@ def attending(
         thread.join()
 
 
-def _errands(settings: Settings) -> list[Errand]:
+def errands_of(settings: Settings) -> list[Errand]:
+    """What is to be done on schedule.
+
+    Raises
+    ------
+    RayonError
+        When a schedule makes no sense.
+    """
     wanted = {
         "monitor": (settings.monitor_schedule, ("monitor", "--scheduled")),
         "retrain": (settings.retrain_schedule, ("retrain", "--if-needed", "--scheduled")),

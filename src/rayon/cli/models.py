@@ -25,6 +25,7 @@ from rayon.cli.promoting import (
     sentence,
 )
 from rayon.cli.service import open_database
+from rayon.cli.tracking import mirror
 from rayon.errors import RayonError
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.registry import Registry
@@ -111,6 +112,8 @@ def import_(
                 as_json=as_json,
             )
         champion = made.name
+    else:
+        mirror(registry)
     if as_json:
         print_json(_version(made, champion))
     else:
@@ -145,6 +148,7 @@ def rollback(reason: Reason, as_json: Json = False) -> None:
     """
     with _registry() as registry:
         moved = registry.rollback(ACTOR, reason)
+        mirror(registry)
     if as_json:
         print_json(plain(moved))
     else:

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rayon.cli.console import DONE, NEEDS_ATTENTION, out, print_json, progress_bars, say
 from rayon.cli.options import Columns, Encoding, Images, Json, reading_options
 from rayon.cli.service import open_database
+from rayon.cli.tracking import mirror
 from rayon.data.taxonomy_change import TaxonomyChange, compose
 from rayon.errors import PromotionRefusedError
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
@@ -153,7 +154,7 @@ def promote_or_exit(
     """Promote a model, or say why the gate does not let it through and exit with 3."""
     try:
         with progress_bars() as progress:
-            return gate.promote(name, ACTOR, reason, progress, force=force, change=change)
+            moved = gate.promote(name, ACTOR, reason, progress, force=force, change=change)
     except PromotionRefusedError as error:
         if as_json:
             print_json({"promoted": False, **error.verdict})
@@ -162,6 +163,8 @@ def promote_or_exit(
             challenger = error.verdict["challenger"]
             out.print(f"{challenger} is not promoted; --force would do it all the same.", markup=False)
         raise typer.Exit(NEEDS_ATTENTION) from None
+    mirror(gate.registry)
+    return moved
 
 
 def read_change(files: Sequence[Path] | None) -> TaxonomyChange | None:

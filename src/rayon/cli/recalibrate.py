@@ -10,6 +10,7 @@ from rayon.cli.console import NEEDS_ATTENTION, out, print_json, progress_bars, s
 from rayon.cli.moments import parse_moment
 from rayon.cli.options import Json
 from rayon.cli.service import load_model, open_database
+from rayon.cli.tracking import mirror
 from rayon.errors import RayonError
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.recalibration import (
@@ -65,6 +66,8 @@ def recalibrate(
             made = keep_recalibrated(registry, found, ACTOR).name
         elif found.supported:
             made = promote_recalibrated(registry, found, ACTOR).model
+        if made is not None:
+            mirror(registry)
     promoted = made is not None and not no_promote
     if as_json:
         print_json({**found.to_dict(), "model": made, "promoted": promoted})

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from rayon.cli.attendance import errands_of
 from rayon.cli.console import NOT_DONE, say, say_error
 from rayon.cli.logs import set_up_logs
 from rayon.cli.service import model_folder, open_database, serve_process
@@ -53,6 +54,7 @@ def serve(
     """
     settings = Settings()
     set_up_logs(settings.log_format, settings.log_level)
+    errands_of(settings)  # what makes no sense is said before anything has begun
     run_service(settings, model, host, port, workers, worker=not no_worker)
 
 

@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from rayon.cli.attendance import attending
+from rayon.cli.tracking import open_tracking
 from rayon.errors import ModelError
 from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
 from rayon.operations.hot_swap import ModelFollower, settle_memory
 from rayon.operations.jobs import Jobs, Worker
+from rayon.operations.mirroring import BackgroundMirror
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import PredictionService
 from rayon.operations.registry import Registry
@@ -152,6 +154,7 @@ def serve_process(
                 follower=follower,
                 pinned=given or settings.model,
                 retrainings=Retrainings(database, settings.retrainings),
+                mirror=BackgroundMirror(open_tracking(settings), registry).refresh,
                 deadline=settings.deadline,
                 metrics=metrics,
                 admission=Admission(settings.max_waiting),

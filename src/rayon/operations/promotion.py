@@ -19,7 +19,7 @@ from rayon.learning.spending import level_of, turn_of
 from rayon.operations.comparison import Comparison
 from rayon.operations.golden_set import GoldenSet
 from rayon.operations.judging import Contestant, Judged, compare_contestants, question_key
-from rayon.operations.registry import Registry
+from rayon.operations.registry import NAME_LENGTH, Registry
 from rayon.operations.smoke import run_smoke_set
 from rayon.store import verdicts as store
 from rayon.store.database import Database
@@ -50,15 +50,15 @@ class Gatekeeper:
         threads: int | None = None,
     ) -> None:
         self._database = database
-        self._registry = registry
+        self.registry = registry
         self._golden = golden
         self._threads = threads
         self._compare = partial(compare_contestants, cache=cache, threads=threads)
 
     def has_a_word(self, name: str) -> bool:
         """Whether the gate is asked about this model: there is another champion, and a golden set."""
-        champion = self._registry.champion()
-        return champion not in (None, self._registry.find(name).name) and len(self._golden) > 0
+        champion = self.registry.champion()
+        return champion not in (None, self.registry.find(name).name) and len(self._golden) > 0
 
     def judge(
         self,
@@ -103,11 +103,11 @@ class Gatekeeper:
         TaxonomyError
             When the change does not fit the models.
         """
-        serving = self._registry.champion()
+        serving = self.registry.champion()
         if champion is None and serving is None:
             raise ConflictError("There is no champion to compare with", "Promote the first one unjudged")
-        first = Contestant.of(self._registry, champion if champion is not None else serving or "")
-        second = Contestant.of(self._registry, challenger)
+        first = Contestant.of(self.registry, champion if champion is not None else serving or "")
+        second = Contestant.of(self.registry, challenger)
         listings, codes = self._golden.listings()
         if not listings:
             raise CatalogueError(
@@ -115,13 +115,14 @@ class Gatekeeper:
                 "Name labelled listings with --on, or hold some out: rayon golden fix CATALOGUE",
             )
         key = question_key(first, second, listings, codes, change)
+        line = self._line_of(serving)
         with self._database.read() as connection:
-            turn = turn_of(key, len(listings), store.asked_under(connection, serving))
+            turn = turn_of(key, len(listings), store.asked_under(connection, line))
         asked = GateThresholds(alpha=level_of(turn))
         found = self._compare(first, second, listings, codes, progress, thresholds=asked, change=change)
         with self._database.write() as connection:
             store.hold_verdicts(connection)  # others may have asked meanwhile
-            turn = turn_of(key, len(listings), store.asked_under(connection, serving))
+            turn = turn_of(key, len(listings), store.asked_under(connection, line))
             alpha = level_of(turn)
             levelled = replace(found, verdict=found.verdict.at_level(alpha))
             judged = Judged(first.name, second.name, levelled, turn, alpha, len(listings))
@@ -178,9 +179,9 @@ class Gatekeeper:
         TaxonomyError
             When the change does not fit the models.
         """
-        version, champion = self._registry.find(name), self._registry.champion()
+        version, champion = self.registry.find(name), self.registry.champion()
         if not reason.strip() or champion is None or not self.has_a_word(version.name):
-            return self._registry.promote(version.name, actor, reason)
+            return self.registry.promote(version.name, actor, reason)
         try:
             judged = self.judge(version.name, actor, progress, champion=champion, change=change, forced=force)
         except (CatalogueError, ModelError) as error:
@@ -188,14 +189,14 @@ class Gatekeeper:
                 raise
             # It is the champion that is lost, or too old to be compared; the challenger has to answer.
             run_smoke_set(
-                ProductClassifier.load(self._registry.folder_of(version.name), threads=self._threads)
+                ProductClassifier.load(self.registry.folder_of(version.name), threads=self._threads)
             )
             verdict = self._keep_problem(error, champion, version.name, actor)
         else:
             verdict = {**judged.to_dict(), "forced": force and not judged.passed}
             if not judged.passed and not force:
                 raise _refusal(judged)
-        return self._registry.promote(version.name, actor, reason, verdict, after=champion)
+        return self.registry.promote(version.name, actor, reason, verdict, after=champion)
 
     def look(
         self,
@@ -227,7 +228,7 @@ class Gatekeeper:
         NotFoundError, ModelError, CatalogueError, TaxonomyError
             As for `judge`.
         """
-        first, second = (Contestant.of(self._registry, model) for model in (champion, challenger))
+        first, second = (Contestant.of(self.registry, model) for model in (champion, challenger))
         loaded = read_catalogue(catalogues, codes="required", **(reading or {}))
         found = self._compare(first, second, loaded.listings, loaded.codes or [], progress, change=change)
         return replace(found, rejected=len(loaded.rejected))
@@ -236,6 +237,17 @@ class Gatekeeper:
         """What was asked of the golden set, and what came of it, newest first."""
         with self._database.read() as connection:
             return store.list_verdicts(connection, limit)
+
+    def _line_of(self, name: str | None) -> list[str]:
+        """A model and those that it was recalibrated from: the same weights, so one spell goes on."""
+        parents = {
+            one.name: one.figures["promise"].get("recalibration", {}).get("parent", "")[:NAME_LENGTH]
+            for one in self.registry.versions()
+        }
+        line = [name] if name else []
+        while line and parents.get(line[-1]) and parents[line[-1]] not in line:
+            line.append(parents[line[-1]])
+        return line
 
     def _keep_problem(self, error: RayonError, champion: str, challenger: str, actor: str) -> dict[str, Any]:
         """Keep that a model is promoted although the two could not be compared."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Services:
         Held while the gate judges: once at a time in this process.
     looking
         Held while somebody has the live service looked at, likewise.
+    mirror
+        Called when the champion has changed, or a model has come; shows it elsewhere, and makes nobody wait.
     metrics
         What the processes of this service count.
     admission
@@ -72,6 +75,7 @@ class Services:
     judging: threading.Lock = field(default_factory=threading.Lock)
     looking: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
+    mirror: Callable[[], None] = lambda: None
     metrics: Metrics = field(default_factory=Metrics)
     admission: Admission = field(default_factory=lambda: Admission(MAX_WAITING))
 

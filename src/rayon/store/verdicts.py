@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,11 +56,11 @@ class StoredVerdict:
     verdict: dict[str, Any]
 
 
-def asked_under(connection: Connection, serving: str | None) -> list[Question]:
-    """What was asked while this model was the champion, the oldest first."""
+def asked_under(connection: Connection, serving: Sequence[str]) -> list[Question]:
+    """What was asked while one of these was the champion, or while there was none; the oldest first."""
     query = (
         select(verdicts.c.question, verdicts.c.golden_listings, verdicts.c.turn)
-        .where(verdicts.c.serving == serving if serving is not None else verdicts.c.serving.is_(None))
+        .where(verdicts.c.serving.in_(serving) if serving else verdicts.c.serving.is_(None))
         .order_by(verdicts.c.id)
     )
     return [Question(*row) for row in connection.execute(query)]

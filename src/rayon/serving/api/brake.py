@@ -59,9 +59,9 @@ def recalibrate(request: Request, user: Admin, asked: RecalibrationIn) -> Promot
     if served.registry.champion() != model.version_[:NAME_LENGTH]:
         raise ConflictError("The champion does not answer here", "Ask a process that follows it")
     found = recalibration.recalibrate(served.database, served.images, model, since=asked.since)
-    return PromotionOut.of(
-        recalibration.promote_recalibrated(served.registry, found, user.name, asked.reason)
-    )
+    moved = recalibration.promote_recalibrated(served.registry, found, user.name, asked.reason)
+    served.mirror()
+    return PromotionOut.of(moved)
 
 
 def _name(served: Services) -> str:

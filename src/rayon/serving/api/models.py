@@ -46,7 +46,10 @@ def promotions(request: Request, _user: Reviewer) -> list[PromotionOut]:
 @router.post("/models/rollback", responses=problem_responses(409, 422))
 def rollback(request: Request, user: Admin, why: ReasonIn) -> PromotionOut:
     """Go back to the champion before this one; processes follow within seconds."""
-    return PromotionOut.of(services(request).registry.rollback(user.name, why.reason))
+    served = services(request)
+    moved = served.registry.rollback(user.name, why.reason)
+    served.mirror()
+    return PromotionOut.of(moved)
 
 
 @router.get("/models/verdicts")
@@ -84,7 +87,9 @@ def compare(request: Request, user: Admin, asked: CompareIn) -> JudgedOut:
 async def import_(request: Request, user: Admin) -> ModelVersionOut:
     """Register a model from a ZIP of its files; the same one is kept once."""
     served = services(request)
-    return await run_in_threadpool(_register, served, await _received(request, served.exports), user.name)
+    made = await run_in_threadpool(_register, served, await _received(request, served.exports), user.name)
+    served.mirror()
+    return made
 
 
 @router.get("/models/{name}", responses=problem_responses(404))
@@ -101,8 +106,10 @@ def promote(request: Request, user: Admin, name: Name, asked: PromoteIn) -> Prom
     Where there is a golden set, both models answer it first, which may take minutes; no request is dropped
     meanwhile. A refusal is a 409 with the `verdict`.
     """
-    with judging(services(request)) as (gate, watch):
+    served = services(request)
+    with judging(served) as (gate, watch):
         moved = gate.promote(name, user.name, asked.reason, watch, force=asked.force, change=change_of(asked))
+    served.mirror()
     return PromotionOut.of(moved)
 
 
