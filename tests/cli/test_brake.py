@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, select, update
 
 from rayon.data.loading import read_catalogue
@@ -46,6 +47,7 @@ def test_without_a_champion_there_is_nothing_to_do(rayon: Callable[..., Any]) ->
         ]
 
 
+@pytest.mark.proof
 def test_the_commands(rayon: Callable[..., Any], better_trained: Path) -> None:
     name = json.loads(rayon("models", "import", better_trained, "--promote", "--json").stdout)["name"]
     assert rayon("brake", "show").stdout == f"No brake is on {name}.\n"
@@ -81,6 +83,7 @@ def test_a_model_that_supports_nothing_stricter_goes_to_review(
     assert done.stdout.splitlines()[-1] == "Its own listings support no stricter threshold."
 
 
+@pytest.mark.proof
 def test_a_service_is_braked_and_recalibrated_while_it_runs(
     start: Callable[..., Any],
     rayon: Callable[..., Any],

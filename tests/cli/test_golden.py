@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from rayon.data.loading import read_catalogue
@@ -45,6 +46,7 @@ def test_nothing_golden_is_learned_from(rayon: Callable[..., Any], shop: Path, t
     assert unseen >= counts["golden"]
 
 
+@pytest.mark.proof
 def test_it_grows_by_what_the_audit_drew(
     start: Callable[..., Any], rayon: Callable[..., Any], shop: Path, sqlite: str
 ) -> None:
@@ -73,6 +75,7 @@ def test_it_grows_by_what_the_audit_drew(
     assert service.stop() == 0
 
 
+@pytest.mark.proof
 def test_the_gate_stands_before_the_champion(
     rayon: Callable[..., Any], trained: Path, tmp_path: Path
 ) -> None:
@@ -105,6 +108,7 @@ def test_the_gate_stands_before_the_champion(
     assert [check["name"] for check in verdict["checks"] if not check["passed"]] == ["better"]
 
 
+@pytest.mark.proof
 def test_feedback_becomes_training_data(
     start: Callable[..., Any], rayon: Callable[..., Any], shop: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +130,7 @@ def test_feedback_becomes_training_data(
     assert service.stop() == 0
 
 
+@pytest.mark.proof
 def test_a_champion_that_knows_all_golden_listings_is_only_replaced_by_force(
     rayon: Callable[..., Any], trained: Path, shop: Path, tmp_path: Path
 ) -> None:

@@ -237,6 +237,7 @@ def test_a_stopped_retraining_leaves_nothing_but_its_entry(
     assert json.loads(again.stdout)["recipe"]["catalogues"] == [str(shop)]
 
 
+@pytest.mark.proof
 def test_a_first_retraining_then_a_look_and_nothing_to_do(
     rayon: Callable[..., Any], environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_swapping_under_load_fails_no_request(
     assert service.stop() == 0
 
 
+@pytest.mark.proof
 def test_a_damaged_champion_is_reported_and_the_old_one_goes_on(
     start: Callable[..., Any],
     rayon: Callable[..., Any],
@@ -115,6 +116,7 @@ def test_a_damaged_champion_is_reported_and_the_old_one_goes_on(
     assert service.stop() == 0
 
 
+@pytest.mark.proof
 def test_the_commands(rayon: Callable[..., Any], trained: Path, other: Path, tmp_path: Path) -> None:
     nothing = rayon("serve", "--port", 0)
     assert nothing.returncode == 2
@@ -138,6 +140,7 @@ def test_the_commands(rayon: Callable[..., Any], trained: Path, other: Path, tmp
     assert unreasoned.returncode == 2
 
 
+@pytest.mark.proof
 def test_what_is_imported_passes_the_gate_too(
     rayon: Callable[..., Any],
     trained: Path,
@@ -193,6 +196,7 @@ def test_what_is_imported_passes_the_gate_too(
     ]
 
 
+@pytest.mark.proof
 def test_a_change_of_the_taxonomy_is_compared_by_its_file(
     rayon: Callable[..., Any], trained: Path, held_out: Path, tmp_path: Path
 ) -> None:

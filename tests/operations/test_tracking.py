@@ -111,6 +111,7 @@ def tracked(mlflow: Any, shop: Path, trained: Path, tmp_path_factory: pytest.Tem
 
 
 @theirs
+@pytest.mark.proof
 def test_a_training_is_a_run(tracked: Tracked) -> None:
     first, second = tracked.runs()
     model, other = (document(folder) for folder in tracked.folders)
@@ -144,6 +145,7 @@ def test_a_training_is_a_run(tracked: Tracked) -> None:
 
 
 @theirs
+@pytest.mark.proof
 def test_a_model_is_a_registered_version(tracked: Tracked) -> None:
     versions = tracked.versions()
     assert set(versions) == set(tracked.names)
@@ -157,6 +159,7 @@ def test_a_model_is_a_registered_version(tracked: Tracked) -> None:
 
 
 @theirs
+@pytest.mark.proof
 def test_mlflow_answers_as_rayon_does(tracked: Tracked, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pandas as pd
 
@@ -188,6 +191,7 @@ def test_mlflow_answers_as_rayon_does(tracked: Tracked, shop: Path, monkeypatch:
 
 
 @theirs
+@pytest.mark.proof
 def test_a_changed_model_is_not_loaded(
     tracked: Tracked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +204,7 @@ def test_a_changed_model_is_not_loaded(
         tracked.mlflow.pyfunc.load_model(here)
 
 
+@pytest.mark.proof
 def test_nothing_is_pickled(tracked: Tracked) -> None:
     files = [path for path in (tracked.home / "mlflow-artifacts").rglob("*") if path.is_file()]
     assert sum(path.name == "mlflow_model.py" for path in files) == 2
@@ -212,17 +217,20 @@ def test_nothing_is_pickled(tracked: Tracked) -> None:
                 assert all(arrays[name].dtype.hasobject is False for name in arrays.files)
 
 
+@pytest.mark.proof
 def test_nothing_is_left_elsewhere(tracked: Tracked) -> None:
     assert sorted(path.name for path in tracked.home.iterdir()) == ["mlflow-artifacts", "mlflow.db"]
     here = {path.name for path in tracked.home.parent.iterdir()}
     assert here == {tracked.home.name, "model", "100 % #2", "report.html"}
 
 
+@pytest.mark.proof
 def test_the_home_is_for_its_own_user_alone(tracked: Tracked) -> None:
     assert tracked.home.stat().st_mode & 0o777 == 0o700
 
 
 @theirs
+@pytest.mark.proof
 def test_aliases_say_what_the_registry_says(tracked: Tracked, tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'rayon.db'}")
     upgrade_schema(database)
@@ -246,6 +254,7 @@ def test_aliases_say_what_the_registry_says(tracked: Tracked, tmp_path: Path) ->
 
 
 @theirs
+@pytest.mark.proof
 def test_the_last_version_of_a_name_counts_and_what_is_unknown_has_no_alias(tracked: Tracked) -> None:
     client = tracked.client()
     client.create_registered_model("twice")
