@@ -30,7 +30,7 @@ router = APIRouter(tags=["model"])
 def list_(
     request: Request,
     _user: Reviewer,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[int | None, Query(ge=1, le=_LARGEST)] = None,
 ) -> MonitoringRunsOut:
     """List what looks at the live service found, newest first."""
@@ -47,11 +47,11 @@ def look(request: Request, user: Reviewer, asked: LookIn) -> MonitoringReportOut
     if not served.looking.acquire(blocking=False):
         raise ConflictError("Somebody has the live service looked at already", "Wait for its end")
     try:
-        arguments = ["monitor", "--json", "--actor", user.name]
+        arguments = ["monitor", "--json", f"--actor={user.name}"]
         if asked.since is not None:
-            arguments += ["--since", asked.since.isoformat()]
+            arguments.append(f"--since={asked.since.isoformat()}")
         if served.pinned is not None:
-            arguments += ["--model", str(served.pinned)]
+            arguments.append(f"--model={served.pinned}")
         ended = run_child(arguments, _SECONDS)
     finally:
         served.looking.release()
