@@ -78,7 +78,7 @@ def test_a_backup_under_load_is_whole(
     model = tmp_path / "restored" / "models" / summary["models"][0]
     assert back.stdout.splitlines()[-1] == f"Serve with: rayon serve --model {model}"
     again = start()
-    until(lambda: again.client.get(path).json()["state"] == "done")
+    until(lambda: again.client.get(path).json()["state"] == "done", seconds=180)
     ended = again.client.get(path).json()
     assert (ended["rows_done"], ended["rows_failed"]) == (n, 0)
     results = again.client.get(f"{path}/results", params={"format": "jsonl"}).text.splitlines()
