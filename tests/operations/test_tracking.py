@@ -140,7 +140,10 @@ def test_a_training_is_a_run(tracked: Tracked) -> None:
     assert first.data.tags["rayon.name"] == tracked.names[0]
     assert "rayon.parent" not in first.data.tags
     assert second.data.tags["rayon.parent"] == tracked.names[0]
-    for run, expected in ((first, ["MODEL_CARD.md"]), (second, ["MODEL_CARD.md", "report.html"])):
+    for run, expected in (
+        (first, ["MODEL_CARD.md", "report.html", "report.txt"]),
+        (second, ["MODEL_CARD.md", "report.html"]),
+    ):
         assert [one.path for one in tracked.client().list_artifacts(run.info.run_id)] == expected
 
 

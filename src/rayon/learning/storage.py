@@ -30,6 +30,7 @@ from rayon.learning.card import model_card
 from rayon.learning.decision import DecisionPolicy
 from rayon.learning.evaluation import evaluate
 from rayon.learning.factory import head_from_state, modality_from_spec
+from rayon.learning.figures import Evaluation
 from rayon.learning.fitting import CrossFitted
 from rayon.learning.fusion import LateFusion
 from rayon.learning.model import ProductClassifier
@@ -125,6 +126,11 @@ def describe(model: ProductClassifier) -> dict[str, Any]:
 
 
 def cross_fitted_figures(model: ProductClassifier) -> dict[str, Any]:
+    """JSON-ready form of `cross_fitted_evaluation`."""
+    return cross_fitted_evaluation(model).to_dict()
+
+
+def cross_fitted_evaluation(model: ProductClassifier) -> Evaluation:
     """Figures on the trusted listings, each scored by a model that never saw it."""
     fitted = model.cross_fitted_
     return evaluate(
@@ -135,7 +141,7 @@ def cross_fitted_figures(model: ProductClassifier) -> dict[str, Any]:
         model.taxonomy_.codes,
         labels={category.code: category.label() for category in model.taxonomy_},
         seed=model.random_state,
-    ).to_dict()
+    )
 
 
 def _promise(model: ProductClassifier) -> dict[str, Any]:

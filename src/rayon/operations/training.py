@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from rayon.data.listings import Listing
 from rayon.data.loading import LoadedCatalogue, Rejected, read_catalogue
 from rayon.data.taxonomy import Taxonomy
+from rayon.errors import OutputError
 from rayon.learning.crossfit import Progress
 from rayon.learning.model import ProductClassifier
 from rayon.learning.model_files import check_model_target
-from rayon.learning.storage import describe
+from rayon.learning.storage import cross_fitted_evaluation, describe
 from rayon.operations.tracking import NoTracker, Tracker
+from rayon.reports.evaluation import write_evaluation_report
 
 READING = "Reading catalogues"
 SEPARATING = "Leaving out golden ones"
@@ -155,7 +158,7 @@ def train(
         tracker.failed(error)
         raise
     document = describe(model)
-    tracker.finished(out, document)
+    _tell(tracker, model, out, document)
     counts = Counter(codes)
     least = model.policy_.min_code_listings
     return TrainingSummary(
@@ -167,6 +170,24 @@ def train(
         {code: counts[code] for code in model.taxonomy_.codes if counts[code] < least},
         left_out,
     )
+
+
+def _tell(tracker: Tracker, model: ProductClassifier, out: Path, document: Mapping[str, Any]) -> None:
+    if isinstance(tracker, NoTracker):
+        return
+    with TemporaryDirectory() as folder:
+        try:
+            reports = write_evaluation_report(
+                Path(folder),
+                cross_fitted_evaluation(model),
+                title="Training",
+                subtitle="Cross-fitted on the trusted listings: each is scored by a model that never saw it",
+                promised=model.precision,
+                promise_note=document["promise"]["message"],
+            )
+        except OutputError:  # the model is made, and worth more than its report
+            reports = []
+        tracker.finished(out, document, reports)
 
 
 def _chosen(model: ProductClassifier) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from rayon.data.taxonomy_change import TaxonomyChange
 from rayon.operations.judging import Judged
-from rayon.serving.schemas import ReasonIn
+from rayon.serving.model_schemas import ReasonIn
 from rayon.store.verdicts import StoredVerdict
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]

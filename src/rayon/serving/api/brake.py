@@ -12,8 +12,9 @@ from rayon.operations import recalibration
 from rayon.operations.brake import brake_of, release_brake, set_brake
 from rayon.operations.registry import NAME_LENGTH
 from rayon.serving.auth import Admin, Reviewer
+from rayon.serving.model_schemas import BrakeIn, BrakeOut, PromotionOut, RecalibrationIn
 from rayon.serving.problems import problem_responses
-from rayon.serving.schemas import BrakeIn, BrakeOut, PromotionOut, RecalibrationIn, without_nul
+from rayon.serving.schemas import without_nul
 from rayon.serving.services import Services, services
 
 router = APIRouter(tags=["model"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from rayon.serving.auth import Client
-from rayon.serving.schemas import BrakeOut, CategoryOut, ModelOut
+from rayon.serving.model_schemas import BrakeOut, ModelOut
+from rayon.serving.schemas import CategoryOut
 from rayon.serving.services import services
 
 router = APIRouter(tags=["model"])

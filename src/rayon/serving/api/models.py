@@ -20,8 +20,8 @@ from rayon.serving.auth import Admin, Reviewer
 from rayon.serving.downloads import download_made
 from rayon.serving.gate_schemas import CompareIn, JudgedOut, PromoteIn, VerdictOut, change_of
 from rayon.serving.judging import judging
+from rayon.serving.model_schemas import ModelVersionOut, PromotionOut, ReasonIn
 from rayon.serving.problems import problem_responses
-from rayon.serving.schemas import ModelVersionOut, PromotionOut, ReasonIn
 from rayon.serving.services import Services, services
 
 router = APIRouter(tags=["model"])

@@ -9,8 +9,8 @@ from fastapi.responses import FileResponse
 
 from rayon.serving.auth import Admin, Reviewer
 from rayon.serving.lifecycle_schemas import RetrainingDetailOut, RetrainingOut, RetrainingsOut
+from rayon.serving.model_schemas import ReasonIn
 from rayon.serving.problems import problem_responses
-from rayon.serving.schemas import ReasonIn
 from rayon.serving.services import services
 
 router = APIRouter(tags=["model"])
