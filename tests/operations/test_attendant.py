@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rayon.errors import OverloadedError
 from rayon.operations.attendant import Attendant, Errand
 from rayon.operations.children import run_child
 from rayon.operations.recipe import RetrainingRecipe
@@ -102,6 +103,31 @@ def test_what_runs_is_ended_with_the_attendant(
     attendant.stop()
     attendant.run()
     assert journal.find(asked.id).state == "interrupted"
+
+
+def test_what_cannot_be_begun_ends_nothing(
+    database: Database, home: Path, caplog: pytest.LogCaptureFixture, until: Callable[..., None]
+) -> None:
+    looks = []
+
+    def when() -> bool:
+        looks.append(1)
+        if len(looks) == 1:
+            raise OSError(28, "No space left on device")
+        attendant.stop()
+        return False
+
+    attendant = Attendant(database, Retrainings(database, home / "retrainings"), look_seconds=0.01)
+    attendant.run(when)
+    assert len(looks) == 2
+    assert said(caplog) == ["what is due could not be begun"]
+
+
+def test_waiting_for_a_command_can_be_broken_off(home: Path) -> None:
+    with pytest.raises(OverloadedError, match="It was broken off"):
+        run_child(["monitor", "--json"], 60, lambda: False)
+    with pytest.raises(OverloadedError, match="It was broken off"):
+        run_child(["monitor", "--json"], 0)
 
 
 def test_a_command_answers_in_json(home: Path) -> None:

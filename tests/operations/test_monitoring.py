@@ -241,6 +241,29 @@ def test_a_window_ends_after_it_begins(look: Callable[..., MonitoringReport]) ->
         look(since=NOW)
 
 
+def test_few_labels_brake_nothing(
+    live: Live,
+    look: Callable[..., MonitoringReport],
+    fresh: Labelled,
+    folder: Path,
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    registry = Registry(database, tmp_path / "models")
+    registry.register(folder, "ann")
+    made = live.answer(fresh[0][:60], NOW - DAY / 2)
+    drawn = [one for one in made if one.queued_for == "audit" and one.decision == "accept"][:19]
+    live.validate(drawn, ["unknown"] * len(drawn))
+    report = look(since=NOW - 30 * DAY)
+    assert "promise" in [one.kind for one in report.attention]
+    assert hold_to_promise(report, database, registry, "review", "the schedule") is None
+
+
+def test_a_window_has_an_end(look: Callable[..., MonitoringReport]) -> None:
+    with pytest.raises(RayonError, match=r"A window from 0*1-01-01 is too long"):
+        look(since=datetime(1, 1, 1, tzinfo=UTC))
+
+
 def test_a_model_of_an_older_rayon_has_no_drift(
     look: Callable[..., MonitoringReport], folder: Path, tmp_path: Path
 ) -> None:
@@ -269,14 +292,16 @@ def test_a_broken_promise_brakes_the_model_until_a_person_releases_it(
     name = registry.register(folder, "ann").name
     registry.promote(name, "ann", "the first")
 
-    def hold(kind: Literal["nothing", "tighten", "review"]) -> Brake | None:
-        return hold_to_promise(look(), database, registry, kind, "the schedule")
+    def hold(kind: Literal["nothing", "tighten", "review"], days: int = 30) -> Brake | None:
+        report = look(since=NOW - days * DAY)
+        return hold_to_promise(report, database, registry, kind, "the schedule")
 
     assert hold("review") is None  # nothing is known yet
     made = live.answer(fresh[0][:300], NOW - DAY / 2)
     drawn = [one for one in made if one.queued_for == "audit" and one.decision == "accept"]
     live.validate(drawn, ["unknown"] * len(drawn))
     assert hold("nothing") is None
+    assert hold("review", days=29) is None  # whoever chooses a window could choose any single error
     brake = hold("review")
     assert brake is not None
     assert (brake.model, brake.kind, brake.actor) == (name, "review", "the schedule")

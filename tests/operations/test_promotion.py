@@ -293,3 +293,5 @@ def test_a_recalibrated_champion_goes_on_with_the_questions_of_its_line(
     gate.registry.promote(again, "ann", "recalibrated")
     second = gate.judge(equals[0], "ann")
     assert (first.turn, second.turn) == (1, 2)
+    gate.registry.rollback("ann", "back")
+    assert gate.judge(equals[1], "ann").turn == 3

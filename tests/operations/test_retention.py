@@ -15,7 +15,9 @@ from rayon.learning.model import ProductClassifier
 from rayon.operations.accounts import Accounts
 from rayon.operations.jobs import Jobs
 from rayon.operations.prediction_recorder import PredictionRecorder
+from rayon.operations.recipe import RetrainingRecipe
 from rayon.operations.retention import Forgotten, Pruned, forget, prune
+from rayon.operations.retrainings import Retrainings
 from rayon.store.audit import entries
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
@@ -110,13 +112,20 @@ def test_a_product_is_forgotten_to_the_last_byte(
     (tmp_path / "exports").mkdir()
     left = tmp_path / "exports" / "left.csv"
     left.write_text(SECRET)
-    os.utime(left, ((datetime.now(UTC) - DAY).timestamp(),) * 2)  # its server was killed
+    unpacked = tmp_path / "exports" / "half-unpacked"
+    unpacked.mkdir()
+    (unpacked / "model.json").write_text(SECRET)
+    for path in (left, unpacked):
+        os.utime(path, ((datetime.now(UTC) - DAY).timestamp(),) * 2)  # its server was killed
     waiting = Jobs(database, tmp_path / "jobs").submit(
         "shop.csv", io.BytesIO(b"designation\nLampe\n"), None, None
     )
 
+    Retrainings(database, tmp_path / "retrainings").request("ann", "x", "api", RetrainingRecipe(("/shop",)))
     done = forget(database, images, tmp_path, [trained], productid="p1", actor="ann", grace=NOW)
-    assert done == Forgotten(predictions=2, golden=0, images=1, jobs=0, exports=1, open_jobs=1, models=())
+    assert done == Forgotten(
+        predictions=2, golden=0, images=1, jobs=0, exports=2, open_jobs=1, open_retrainings=1, models=()
+    )
     with database.read() as connection:
         assert sorted(connection.execute(select(predictions.c.productid)).scalars()) == ["p10", "p2"]
         assert connection.execute(select(validations)).all() == []
@@ -149,7 +158,9 @@ def test_what_a_user_asked_is_forgotten_and_what_they_said_loses_their_name(
         connection.execute(update(predictions).values(leased_by=ann.id, leased_until=now + DAY))
 
     done = forget(database, images, tmp_path, [trained], user="ann", actor="bob", grace=NOW)
-    assert done == Forgotten(predictions=1, golden=0, images=0, jobs=1, exports=0, open_jobs=0, models=())
+    assert done == Forgotten(
+        predictions=1, golden=0, images=0, jobs=1, exports=0, open_jobs=0, open_retrainings=0, models=()
+    )
     with database.read() as connection:
         assert connection.execute(select(predictions.c.id)).scalars().all() == [of_bob.id]
         (word,) = list_validations(connection, of_bob.id)
@@ -168,12 +179,12 @@ def test_models_that_learned_from_it_are_named(
     images = FolderImageStore(tmp_path / "images")
     known = next(row.listing for row in open_catalogue(shop).rows() if row.listing and row.listing.productid)
     by_id = forget(database, images, tmp_path, [trained], productid=known.productid, actor="a", grace=NOW)
-    assert by_id == Forgotten(0, 0, 0, 0, 0, 0, (trained,))
+    assert by_id == Forgotten(0, 0, 0, 0, 0, 0, 0, (trained,))
     recorder = PredictionRecorder(model, database, images)
     other_id = Listing(known.designation, known.description, productid="mine")
     recorder.record([recorder.prepare(other_id)], [None])
     by_text = forget(database, images, tmp_path, [trained], productid="mine", actor="a", grace=NOW)
-    assert by_text == Forgotten(1, 0, 0, 0, 0, 0, (trained,))
+    assert by_text == Forgotten(1, 0, 0, 0, 0, 0, 0, (trained,))
 
 
 def test_a_picture_that_came_a_moment_ago_is_waited_for(

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from rayon.data.listings import Listing
 from rayon.errors import CatalogueError, ConflictError, NotFoundError, RayonError
@@ -206,6 +207,33 @@ def test_a_failure_is_noted_and_leaves_nothing(retrainer: Retrainer, recipe: Ret
         retrainer.retrainings.report(asked.id)
     with pytest.raises(NotFoundError, match="There is no retraining 'nothing'"):
         retrainer.retrainings.find("nothing")
+
+
+def test_a_recipe_that_failed_is_not_taken_again(retrainer: Retrainer, recipe: RetrainingRecipe) -> None:
+    journal = retrainer.retrainings
+    first = journal.request("ann", "first", "hand", recipe)
+    retrainer.run(first.id, silent)
+    misspelt = journal.request("ann", "x", "hand", replace(recipe, catalogues=("/shpo.csv",)))
+    with pytest.raises(CatalogueError):
+        retrainer.run(misspelt.id, silent)
+    assert journal.last_recipe() == recipe
+
+
+def test_a_stop_after_the_promotion_is_no_interruption(
+    retrainer: Retrainer, recipe: RetrainingRecipe, database: Database
+) -> None:
+    def stop(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if "INSERT INTO retraining_steps" in statement and "gate" in str(parameters):
+            raise KeyboardInterrupt
+
+    asked = retrainer.retrainings.request("ann", "first", "hand", recipe)
+    event.listen(database.engine, "before_cursor_execute", stop)
+    with pytest.raises(KeyboardInterrupt):
+        retrainer.run(asked.id, silent)
+    event.remove(database.engine, "before_cursor_execute", stop)
+    found = retrainer.retrainings.find(asked.id)
+    assert (found.state, found.model, found.error) == ("promoted", retrainer.registry.champion(), "Stopped")
+    assert retrainer.retrainings.report(asked.id).is_file()
 
 
 def test_what_is_asked_for_without_a_word_or_a_recipe_is_refused(retrainer: Retrainer) -> None:

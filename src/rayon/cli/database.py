@@ -107,7 +107,7 @@ def forget(
         print_json({**asdict(done), "models": [str(folder) for folder in done.models]})
     else:
         _show_forgotten(done, len(models))
-    if done.open_jobs or done.models:
+    if done.open_jobs or done.open_retrainings or done.models:
         raise typer.Exit(NEEDS_ATTENTION)
 
 
@@ -120,6 +120,8 @@ def _show_forgotten(done: Forgotten, looked_into: int) -> None:
         lines.append(
             f"{done.open_jobs:,} jobs have not ended, and their files may hold more; run this again after."
         )
+    if done.open_retrainings:
+        lines.append("A retraining has not ended, and may be learning from it; run this again after.")
     lines += [f"{folder} was trained on it; train again without it." for folder in done.models]
     if not done.models:
         lines.append(f"None of the {looked_into:,} models that were looked into was trained on it.")

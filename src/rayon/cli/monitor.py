@@ -54,7 +54,7 @@ def monitor(
 
     Quality is estimated from validated predictions that the random audit drew, and from strata that were
     reviewed throughout. Exits with 3 where something needs attention. Each look leaves a journal entry, and
-    brakes a model whose promise is seen to be broken, as RAYON_ON_BROKEN_PROMISE says.
+    over 30 days or more brakes a model whose promise is broken, as RAYON_ON_BROKEN_PROMISE says.
 
     Example: rayon monitor --since 30d --report monitoring.html
     """

@@ -13,7 +13,7 @@ import typer
 
 from rayon.cli.console import DONE, NEEDS_ATTENTION, out, print_json, progress_bars, say
 from rayon.cli.options import Columns, Encoding, Images, Json, reading_options
-from rayon.cli.service import open_database
+from rayon.cli.service import model_folder, open_database
 from rayon.cli.tracking import open_tracking
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.accounts import SCHEDULE
@@ -96,7 +96,7 @@ def retrain(
     )
     with _retrainer(settings) as runner:
         if if_needed:
-            need = _need(settings, runner)
+            need = _need(settings, runner, SCHEDULE if scheduled else ACTOR)
             if not need.needed:
                 _tell_not_needed(need, as_json)
                 return
@@ -156,15 +156,13 @@ def _recipe(retrainings: Retrainings, given: dict[str, Any]) -> RetrainingRecipe
     return replace(retrainings.last_recipe(), **given)
 
 
-def _need(settings: Settings, runner: Retrainer) -> Need:
-    champion = runner.registry.champion()
-    if champion is None:
+def _need(settings: Settings, runner: Retrainer, actor: str) -> Need:
+    if settings.model is None and runner.registry.champion() is None:
         return Need(True, "there is no model yet")
-    watching = Monitor(
-        runner.database, runner.images, runner.registry.folder_of(champion), threads=settings.threads
-    )
+    folder = model_folder(settings, runner.registry, None)
+    watching = Monitor(runner.database, runner.images, folder, threads=settings.threads)
     with progress_bars() as progress:
-        return need_of_retraining(runner.database, watching.look(ACTOR, progress))
+        return need_of_retraining(runner.database, watching.look(actor, progress))
 
 
 def _tell_not_needed(need: Need, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rayon.errors import StoreUnavailableError
-from rayon.operations.children import Child
+from rayon.operations.children import Child, stop_children
 from rayon.operations.retrainings import Retrainings
 from rayon.operations.schedule import Schedule, take_due
 from rayon.store.database import Database
@@ -52,26 +52,39 @@ class Attendant:
         What people asked for.
     errands
         What is due by schedule.
+    look_seconds
+        Between two looks.
     """
 
-    def __init__(self, database: Database, retrainings: Retrainings, errands: Sequence[Errand] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        retrainings: Retrainings,
+        errands: Sequence[Errand] = (),
+        *,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._database = database
         self._retrainings = retrainings
         self._errands = errands
+        self._look_seconds = look_seconds
         self._children: list[Child] = []
         self._stopping = threading.Event()
 
     def run(self, when: Callable[[], bool] = lambda: True) -> None:
         """Look until `stop` is called, while ``when`` allows it; then end what runs."""
-        while not self._stopping.wait(LOOK_SECONDS):
-            try:
-                if when():
-                    self.look(datetime.now(UTC))
-            except StoreUnavailableError as error:
-                _LOG.warning("%s", error)
-        for child in self._children:
-            child.stop(_END_SECONDS)
-        self._children.clear()
+        try:
+            while not self._stopping.wait(self._look_seconds):
+                try:
+                    if when():
+                        self.look(datetime.now(UTC))
+                except StoreUnavailableError as error:
+                    _LOG.warning("%s", error)
+                except Exception:  # a full disk, say: what is due later must be done all the same
+                    _LOG.exception("what is due could not be begun")
+        finally:
+            stop_children(self._children, _END_SECONDS)
+            self._children.clear()
 
     def stop(self) -> None:
         """End `run`, and what it has begun: a retraining counts as interrupted then."""

@@ -28,6 +28,8 @@ class MonitoringThresholds:
         What is looked at where nobody says since when.
     promise
         When the promised precision counts as broken.
+    brake_listings
+        Audited accepted listings that a broken promise takes before a model is braked for it.
     f1_loss
         How far the weighted F1 of the live service may be below that of training: more, beyond doubt, needs
         attention.
@@ -39,6 +41,7 @@ class MonitoringThresholds:
 
     window: timedelta = timedelta(days=30)
     promise: PromiseThresholds = field(default_factory=PromiseThresholds)
+    brake_listings: int = 20
     f1_loss: float = 0.03
     overconfidence: float = 0.03
     drift: DriftThresholds = field(default_factory=DriftThresholds)

@@ -6,8 +6,11 @@ brake again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+
+from sqlalchemy import Connection
 
 from rayon.errors import NotFoundError, RayonError
 from rayon.learning.decision import Reason
@@ -18,7 +21,7 @@ from rayon.learning.storage import read_cross_fitted, read_policy
 from rayon.operations.registry import Registry
 from rayon.store import audit
 from rayon.store import brakes as store
-from rayon.store.brakes import Brake, BrakeKind
+from rayon.store.brakes import Brake, BrakeKind, put_brake, put_stricter_brake
 from rayon.store.database import Database, IntegrityError
 
 
@@ -53,21 +56,8 @@ def set_brake(
     ModelError
         When its folder cannot be read, which ``"review"`` does without.
     """
-    _require(reason)
-    version = registry.find(name).name
-    threshold = _stricter(registry, version) if kind == "tighten" else None
-    made = Brake(
-        version,
-        datetime.now(UTC),
-        actor,
-        "review" if threshold is None else "tighten",
-        reason.strip(),
-        threshold,
-    )
-    try:
-        _put(database, made, kind)
-    except IntegrityError:  # somebody else set the first one at the same moment; this one comes after
-        _put(database, made, kind)
+    made = _make(registry, name, kind, actor, reason)
+    _put(database, made, kind, put_brake)
     return made
 
 
@@ -81,8 +71,9 @@ def brake_at_least(
     """
     present = brake_of(database, registry.find(name).name)
     if present is not None and (present.kind == "review" or kind == "tighten"):
-        return None
-    return set_brake(database, registry, name, kind, actor, reason)
+        return None  # what the threshold would be takes seconds to find
+    made = _make(registry, name, kind, actor, reason)
+    return made if _put(database, made, kind, put_stricter_brake) else None
 
 
 def release_brake(database: Database, name: str, actor: str, reason: str) -> None:
@@ -142,11 +133,30 @@ def _stricter(registry: Registry, name: str) -> float | None:
     return tightened(read_policy(reader), learned.fused, learned.y)
 
 
-def _put(database: Database, brake: Brake, asked: BrakeKind) -> None:
+def _make(registry: Registry, name: str, kind: BrakeKind, actor: str, reason: str) -> Brake:
+    _require(reason)
+    version = registry.find(name).name
+    threshold = _stricter(registry, version) if kind == "tighten" else None
+    effect: BrakeKind = "review" if threshold is None else "tighten"
+    return Brake(version, datetime.now(UTC), actor, effect, reason.strip(), threshold)
+
+
+def _put(
+    database: Database, brake: Brake, asked: BrakeKind, put: Callable[[Connection, Brake], bool]
+) -> bool:
     detail = {"kind": brake.kind, "asked": asked, "threshold": brake.threshold, "reason": brake.reason}
-    with database.write() as connection:
-        store.put_brake(connection, brake)
-        audit.record(connection, brake.actor, "brake.set", brake.model, brake.at, detail)
+
+    def write() -> bool:
+        with database.write() as connection:
+            done = put(connection, brake)
+            if done:
+                audit.record(connection, brake.actor, "brake.set", brake.model, brake.at, detail)
+            return done
+
+    try:
+        return write()
+    except IntegrityError:  # somebody else set the first one at the same moment; this one comes after
+        return write()
 
 
 def _require(reason: str) -> None:

@@ -6,13 +6,16 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from rayon.errors import StoreUnavailableError
+from rayon.errors import OverloadedError
 
 _LAST = 2000
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +34,47 @@ class Ended:
     answer: Any
 
 
-def run_child(arguments: Sequence[str], seconds: float) -> Ended:
+def run_child(arguments: Sequence[str], seconds: float, going_on: Callable[[], bool] = lambda: True) -> Ended:
     """Run a command to its end, with ``--json`` among its arguments.
+
+    Parameters
+    ----------
+    arguments
+        Of the ``rayon`` command.
+    seconds
+        How long it may take.
+    going_on
+        Asked again and again whether to wait any longer.
 
     Raises
     ------
-    StoreUnavailableError
-        When it does not end within so many seconds.
+    OverloadedError
+        When it was broken off.
     """
-    try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and module
+    deadline = time.monotonic() + seconds
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             [sys.executable, "-m", "rayon", *arguments],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        raise StoreUnavailableError(
-            f"It was not done within {seconds:g} s", "Try again when less is going on"
-        ) from None
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        answer = None
-    return Ended(done.returncode, answer)
+        try:
+            while process.poll() is None:
+                if not going_on() or time.monotonic() > deadline:
+                    raise OverloadedError("It was broken off", "Try again in a moment")
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+        said.seek(0)
+        try:
+            answer = json.loads(said.read())
+        except ValueError:
+            answer = None
+    return Ended(process.returncode, answer)
 
 
 class Child:
@@ -75,17 +94,21 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._said,
+            start_new_session=True,  # Ctrl-C is for us; it is told once, by `stop_children`
         )
 
     def ended(self) -> int | None:
         """Its exit code; ``None`` while it runs."""
         return self._process.poll()
 
-    def stop(self, seconds: float) -> None:
-        """Have it clear up and end; kill it where it does not within so many seconds."""
+    def ask_to_end(self) -> None:
+        """Have it clear up and end."""
         self._process.terminate()
+
+    def end_by(self, deadline: float) -> None:
+        """Wait for its end until a moment of the monotonic clock, then kill it."""
         try:
-            self._process.wait(seconds)
+            self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -97,3 +120,12 @@ class Child:
         lines = self._said.read()[-_LAST:].decode("utf-8", "replace").strip().splitlines()
         self._said.close()
         return lines[-1] if lines else ""
+
+
+def stop_children(children: Sequence[Child], seconds: float) -> None:
+    """Have all clear up and end together; kill those that do not within so many seconds."""
+    for child in children:
+        child.ask_to_end()
+    deadline = time.monotonic() + seconds
+    for child in children:
+        child.end_by(deadline)

@@ -25,7 +25,7 @@ from rayon.store import audit, golden
 from rayon.store.database import Database
 from rayon.store.golden import GoldenListing
 from rayon.store.images import ImageStore
-from rayon.store.predictions import StoredPrediction
+from rayon.store.predictions import StoredPrediction, validated_predictions
 
 SHARE = 0.1
 """Share of the first training's trusted listings that becomes the golden set."""
@@ -112,8 +112,8 @@ class GoldenSet:
     def grow(self, training: Sequence[Listing], actor: str) -> Growth:
         """Take in what the random audit drew and people validated.
 
-        An audited listing with a near-duplicate in the training data stays outside: models have learned from
-        it, if not to the letter.
+        An audited listing with a near-duplicate in the training data, or among what people validated besides,
+        stays outside: models have learned from it, if not to the letter.
 
         Parameters
         ----------
@@ -124,10 +124,11 @@ class GoldenSet:
         """
         with self._database.read() as connection:
             drawn = golden.audited_elsewhere(connection)
+            feedback = [one for one in validated_predictions(connection) if one.queued_for != "audit"]
         if not drawn:
             return Growth(0, 0)
         mine = [self._listing(one) for one in drawn]
-        fresh = _without_relatives(mine, training)
+        fresh = _without_relatives(mine, [*training, *(self._listing(one) for one in feedback)])
         now = datetime.now(UTC)
         rows = [
             GoldenListing(
@@ -144,8 +145,11 @@ class GoldenSet:
             for one, is_fresh in zip(drawn, fresh, strict=True)
             if is_fresh
         ]
-        if rows:
-            with self._database.write() as connection:
+        with self._database.write() as connection:
+            # Looking for near-duplicates takes long, and what was forgotten meanwhile must not come back.
+            there = {one.id for one in golden.audited_elsewhere(connection)}
+            rows = [one for one in rows if one.prediction_id in there]
+            if rows:
                 golden.add_golden(connection, rows)
                 audit.record(connection, actor, "golden.grow", f"{len(rows)} listings", now)
         return Growth(len(rows), len(drawn) - len(rows))

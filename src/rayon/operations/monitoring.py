@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ DOCUMENT_FORMAT = 1
 
 _READING, _MEASURING = "Reading predictions", "Measuring listings"
 _BINS = 10
+_LONGEST = timedelta(days=3660)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class Monitor:
         Raises
         ------
         RayonError
-            When the window ends before it begins.
+            When the window ends before it begins, or is longer than ten years.
         """
         now = datetime.now(UTC)
         until = until or now
@@ -197,6 +198,8 @@ class Monitor:
                 f"A window from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} is empty",
                 "Give a moment that lies before the end of the window",
             )
+        if until - since > _LONGEST:
+            raise RayonError(f"A window from {since:%Y-%m-%d} is too long", "Look at ten years at the most")
         progress(_READING, 0, 2)
         window = self._read(since, until)
         progress(_READING, 1, 2)

@@ -39,7 +39,8 @@ def need_of_retraining(database: Database, report: MonitoringReport) -> Need:
     if not report.attention:
         return Need(False, "nothing needs attention")
     with database.read() as connection:
-        last = next((one for one in list_retrainings(connection, limit=100) if one.started_at), None)
+        done = [one for one in list_retrainings(connection) if one.state in ("promoted", "kept")]
+        last = done[0] if done else None
         fresh = validated_since(connection, None if last is None else last.started_at)
     if not fresh:
         return Need(False, "nothing has been validated since the last retraining")

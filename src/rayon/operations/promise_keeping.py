@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rayon.learning.promise import promise_check
+from rayon.learning.promise import PromiseCheck, promise_check
+from rayon.operations.attention import MonitoringThresholds
 from rayon.operations.brake import brake_at_least
 from rayon.operations.monitoring import MonitoringReport
 from rayon.operations.registry import Registry
@@ -23,7 +24,8 @@ def hold_to_promise(
 ) -> Brake | None:
     """Brake a model whose promise is broken, and give the brake where it is new.
 
-    What a person has released is braked again only for what was answered since.
+    It takes a look at the usual window: whoever chooses one could have any single error brake a model. What a
+    person has released is braked again only for what was answered since.
 
     Parameters
     ----------
@@ -37,13 +39,19 @@ def hold_to_promise(
         Who looked.
     """
     promise = report.promise
-    if kind == "nothing" or promise is None or promise.verdict != "broken":
+    asked = MonitoringThresholds()
+    usual = report.window.until - report.window.since >= asked.window
+    if kind == "nothing" or promise is None or not usual or not _beyond_doubt(promise, asked):
         return None
     with database.read() as connection:
         released = last_time(connection, "brake.release", report.model)
         if released is not None and released > report.window.since:
             right, n = audited_accepted(connection, report.version, released)
-            if promise_check(right, n, promise.promise).verdict != "broken":
+            if not _beyond_doubt(promise_check(right, n, promise.promise, asked.promise), asked):
                 return None
     (reason,) = (one.message for one in report.attention if one.kind == "promise")
     return brake_at_least(database, registry, report.model, kind, actor, reason)
+
+
+def _beyond_doubt(promise: PromiseCheck, asked: MonitoringThresholds) -> bool:
+    return promise.verdict == "broken" and promise.n >= asked.brake_listings

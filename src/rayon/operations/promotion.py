@@ -239,15 +239,18 @@ class Gatekeeper:
             return store.list_verdicts(connection, limit)
 
     def _line_of(self, name: str | None) -> list[str]:
-        """A model and those that it was recalibrated from: the same weights, so one spell goes on."""
+        """A model and all that differ from it by a recalibration: the same weights, so one spell goes on."""
         parents = {
             one.name: one.figures["promise"].get("recalibration", {}).get("parent", "")[:NAME_LENGTH]
             for one in self.registry.versions()
         }
-        line = [name] if name else []
-        while line and parents.get(line[-1]) and parents[line[-1]] not in line:
-            line.append(parents[line[-1]])
-        return line
+
+        def root(of: str) -> str:
+            while parents.get(of):
+                of = parents[of]
+            return of
+
+        return [one for one in parents if root(one) == root(name)] if name else []
 
     def _keep_problem(self, error: RayonError, champion: str, challenger: str, actor: str) -> dict[str, Any]:
         """Keep that a model is promoted although the two could not be compared."""

@@ -15,10 +15,12 @@ from rayon.errors import NotFoundError, RayonError
 from rayon.learning.model_files import ModelReader
 from rayon.learning.neighbours import NeighbourIndex, identity
 from rayon.operations.archives import remove_folder
+from rayon.operations.retrainings import Retrainings
 from rayon.store import accounts, audit, golden, jobs, predictions
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 from rayon.store.predictions import PredictionFilter, StoredPrediction
+from rayon.store.retrainings import open_retrainings
 
 _AT_ONCE = 1000
 _ORPHANED = timedelta(hours=1)
@@ -53,6 +55,8 @@ class Forgotten:
         What was erased; ``golden`` listings are those of the golden set.
     open_jobs
         Jobs that have not ended, whose files may hold what was to be forgotten.
+    open_retrainings
+        Retrainings that have not ended, which may be learning from it.
     models
         Model folders that were trained on it, and still hold traces of it.
     """
@@ -63,6 +67,7 @@ class Forgotten:
     jobs: int
     exports: int
     open_jobs: int
+    open_retrainings: int
     models: tuple[Path, ...]
 
 
@@ -161,8 +166,10 @@ def forget(
         progress(erased)
     exports = _remove_exports(home / "exports")
     pictures = _remove_images(database, images, unused, grace) + _sweep(database, images)
+    Retrainings(database, home / "retrainings").clear_silent()
     with database.write() as connection:
         open_jobs = len(jobs.open_jobs(connection))
+        training = len(open_retrainings(connection))
         counts = {
             "predictions": erased,
             "golden": len(golden_rows),
@@ -173,7 +180,7 @@ def forget(
         audit.record(connection, actor, "data.forget", what, datetime.now(UTC), counts)
     database.settle()
     taught = tuple(folder for folder in models if traces.in_model(folder))
-    return Forgotten(erased, len(golden_rows), pictures, ended, exports, open_jobs, taught)
+    return Forgotten(erased, len(golden_rows), pictures, ended, exports, open_jobs, training, taught)
 
 
 class Traces:
@@ -243,7 +250,7 @@ def _remove_exports(folder: Path) -> int:
     for path in folder.glob("*") if folder.is_dir() else ():
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _DOWNLOAD_SECONDS:
-                path.unlink()
+                remove_folder(path) if path.is_dir() else path.unlink()
                 removed += 1
     return removed
 

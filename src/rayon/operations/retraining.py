@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -111,27 +111,32 @@ class Retrainer:
         folder = self.retrainings.folder / id
         try:
             with self._lease(id):
-                return self._work(self.retrainings.find(id), folder, progress)
+                self._work(self.retrainings.find(id), folder, progress)
         except BaseException as error:
-            stopped = not isinstance(error, Exception)
-            state: RetrainingState = "interrupted" if stopped else "failed"
-            self._end(id, state, error="Stopped" if stopped else _words(error))
-            remove_folder(folder)
+            if not self._end_early(id, error):
+                remove_folder(folder)
             raise
         finally:
             remove_folder(folder / "work")
+        mirror_registry(self.tracker, self.registry)
+        return self.retrainings.find(id)
 
-    def _work(self, asked: Retraining, folder: Path, progress: Progress) -> Retraining:
+    def _end_early(self, id: str, error: BaseException) -> bool:
+        """Note that a run was stopped, or failed; whether its challenger is registered all the same."""
+        steps = {step.step: step.detail for step in self.retrainings.steps(id)}
+        model = steps["training"]["model"] if "training" in steps else None
+        stopped = not isinstance(error, Exception)
+        state: RetrainingState = "interrupted" if stopped else "failed"
+        if model is not None and model == self.registry.champion():
+            state = "promoted"  # the last that it did
+        self._end(id, state, model, "Stopped" if stopped else _words(error))
+        return model is not None
+
+    def _work(self, asked: Retraining, folder: Path, progress: Progress) -> None:
         recipe = RetrainingRecipe.from_dict(asked.recipe)
         work = folder / "work"
         work.mkdir(parents=True, exist_ok=True)
-        loaded = read_catalogue(
-            recipe.trusted_paths,
-            codes="required",
-            progress=lambda done, expected: progress(READING, done, expected),
-            **recipe.reading,
-        )
-        taught = loaded.listings, list(loaded.codes or [])
+        taught = self._read(recipe, recipe.trusted_paths, progress)
         self._note(asked.id, "golden", self._keep_golden(*taught, recipe, asked.actor, progress))
         snapshot = self._snapshot(work, taught, progress)
         self._note(asked.id, "snapshot", snapshot)
@@ -159,8 +164,17 @@ class Retrainer:
         state, detail = self._promote(challenger.name, champion, asked, progress)
         self._note(asked.id, "gate", detail)
         self._end(asked.id, state, challenger.name)
-        mirror_registry(self.tracker, self.registry)
-        return self.retrainings.find(asked.id)
+
+    def _read(
+        self, recipe: RetrainingRecipe, paths: Sequence[Path], progress: Progress
+    ) -> tuple[list[Listing], list[str]]:
+        loaded = read_catalogue(
+            paths,
+            codes="required",
+            progress=lambda done, expected: progress(READING, done, expected),
+            **recipe.reading,
+        )
+        return loaded.listings, list(loaded.codes or [])
 
     def _keep_golden(
         self,
@@ -175,7 +189,8 @@ class Retrainer:
             held = self.golden.fix(listings, codes, actor, random_state=recipe.seed)
             found = {"fixed": int(np.count_nonzero(held))}
         else:
-            growth = self.golden.grow(listings, actor)
+            others = self._read(recipe, recipe.train_only_paths, progress)[0] if recipe.train_only else []
+            growth = self.golden.grow([*listings, *others], actor)
             found = {"added": growth.added, "known": growth.known}
         progress(_GOLDEN, 1, 1)
         return {**found, "listings": len(self.golden)}

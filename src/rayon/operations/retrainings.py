@@ -169,7 +169,8 @@ def _conflict(one: Retraining) -> ConflictError:
 
 
 def _last_recipe(connection: Connection) -> RetrainingRecipe:
-    found = store.list_retrainings(connection, limit=1)
+    # One that failed may have done so for its recipe.
+    found = [one for one in store.list_retrainings(connection) if one.state != "failed"]
     if not found:
         raise RayonError(
             "There was no retraining before, whose training data could be taken",

@@ -40,8 +40,8 @@ class Brake:
 _COLUMNS = tuple(brakes.c[name] for name in Brake.__slots__)
 
 
-def put_brake(connection: Connection, brake: Brake) -> None:
-    """Set a brake, in the place of the one that is on the model.
+def put_brake(connection: Connection, brake: Brake) -> bool:
+    """Set a brake, in the place of the one that is on the model; always true.
 
     The database may refuse it where another is set at the same moment (`IntegrityError`).
     """
@@ -49,6 +49,21 @@ def put_brake(connection: Connection, brake: Brake) -> None:
     there = connection.execute(update(brakes).where(brakes.c.model == brake.model).values(values))
     if there.rowcount == 0:
         connection.execute(insert(brakes).values(values))
+    return True
+
+
+def put_stricter_brake(connection: Connection, brake: Brake) -> bool:
+    """Set a brake unless one at least as strict is on the model; whether it was done.
+
+    The database may refuse it where another is set at the same moment (`IntegrityError`).
+    """
+    if find_brake(connection, brake.model) is None:
+        connection.execute(insert(brakes).values(asdict(brake)))
+        return True
+    if brake.kind != "review":
+        return False
+    looser = update(brakes).where(brakes.c.model == brake.model, brakes.c.kind == "tighten")
+    return connection.execute(looser.values(asdict(brake))).rowcount == 1
 
 
 def find_brake(connection: Connection, model: str) -> Brake | None:

@@ -12,6 +12,7 @@ from rayon.operations import recalibration
 from rayon.operations.brake import brake_of, release_brake, set_brake
 from rayon.operations.registry import NAME_LENGTH
 from rayon.serving.auth import Admin, Reviewer
+from rayon.serving.judging import judging
 from rayon.serving.model_schemas import BrakeIn, BrakeOut, PromotionOut, RecalibrationIn
 from rayon.serving.problems import problem_responses
 from rayon.serving.schemas import without_nul
@@ -59,7 +60,10 @@ def recalibrate(request: Request, user: Admin, asked: RecalibrationIn) -> Promot
     model = served.model
     if served.registry.champion() != model.version_[:NAME_LENGTH]:
         raise ConflictError("The champion does not answer here", "Ask a process that follows it")
-    found = recalibration.recalibrate(served.database, served.images, model, since=asked.since)
+    with judging(served) as (_, watch):
+        found = recalibration.recalibrate(
+            served.database, served.images, model, since=asked.since, progress=watch
+        )
     moved = recalibration.promote_recalibrated(served.registry, found, user.name, asked.reason)
     served.mirror()
     return PromotionOut.of(moved)

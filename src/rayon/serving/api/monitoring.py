@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from rayon.errors import ConflictError, NotFoundError, RayonError
+from rayon.errors import ConflictError, NotFoundError, OverloadedError, RayonError
 from rayon.operations.children import run_child
 from rayon.serving.auth import Reviewer
 from rayon.serving.lifecycle_schemas import (
@@ -22,6 +24,7 @@ from rayon.store.monitoring import find_run, list_runs
 _FINE = (0, 3)
 _SECONDS = 600.0
 _LARGEST = 2**31 - 1
+_LOG = logging.getLogger(__name__)
 
 router = APIRouter(tags=["model"])
 
@@ -44,6 +47,8 @@ def list_(
 def look(request: Request, user: Reviewer, asked: LookIn) -> MonitoringReportOut:
     """Have the live service looked at now; it takes some seconds, in a process of its own."""
     served = services(request)
+    if asked.since is not None and asked.since >= datetime.now(UTC):
+        raise RayonError("The window is empty", "Give a moment that is past")
     if not served.looking.acquire(blocking=False):
         raise ConflictError("Somebody has the live service looked at already", "Wait for its end")
     try:
@@ -52,12 +57,12 @@ def look(request: Request, user: Reviewer, asked: LookIn) -> MonitoringReportOut
             arguments.append(f"--since={asked.since.isoformat()}")
         if served.pinned is not None:
             arguments.append(f"--model={served.pinned}")
-        ended = run_child(arguments, _SECONDS)
+        ended = run_child(arguments, _SECONDS, lambda: not served.stopping.is_set())
     finally:
         served.looking.release()
     if ended.code not in _FINE:
-        error = ended.answer if isinstance(ended.answer, dict) else {}
-        raise RayonError(error.get("error", "The look was broken off"), error.get("hint", "Try again"))
+        _LOG.error("rayon monitor has ended with %d: %s", ended.code, ended.answer)  # what it says is for us
+        raise OverloadedError("The look has failed", "The log of the service says why")
     return _newest(request)
 
 
