@@ -98,6 +98,7 @@ def test_a_backup_under_load_is_whole(
     assert again.stop() == 0
 
 
+@pytest.mark.proof
 def test_the_commands_say_what_they_did(rayon: Callable[..., Any], trained: Path, tmp_path: Path) -> None:
     assert rayon("users", "create", "ann").returncode == 0
     made = rayon("backup", "rayon.tar", "--model", trained)

@@ -108,6 +108,7 @@ def test_from_labels_to_answers(rayon: Rayon, shop: Path, tmp_path: Path) -> Non
     assert json.loads(done.stdout)["rows"] == len(rows)
 
 
+@pytest.mark.proof
 def test_training_twice_gives_the_same_answers(rayon: Rayon, shop: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         rayon("train", shop, "--out", name, "--image-encoder", "none", "--folds", 2)

@@ -18,6 +18,7 @@ from rayon.store.predictions import add_validation
 from rayon.store.tables import predictions
 
 
+@pytest.mark.proof
 def test_nothing_golden_is_learned_from(rayon: Callable[..., Any], shop: Path, tmp_path: Path) -> None:
     arguments = ("train", shop, "--out", tmp_path / "model", "--image-encoder", "none", "--golden", "--json")
     early = rayon(*arguments)

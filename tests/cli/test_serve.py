@@ -194,6 +194,7 @@ def test_what_cannot_be_served_is_one_sentence_and_a_hint(
             assert "Traceback" not in found.stderr
 
 
+@pytest.mark.proof
 def test_accounts_from_the_command_line(
     rayon: Callable[..., subprocess.CompletedProcess[str]], sqlite: str, tmp_path: Path
 ) -> None:
