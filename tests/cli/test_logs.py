@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 PASSWORD = "correct horse"  # of ann, see conftest
 SELLER = "Piscine de Madame Inconnue"
@@ -49,6 +50,7 @@ def test_every_line_is_json_and_holds_no_secret(start: Callable[..., Any]) -> No
         assert secret not in everything
 
 
+@pytest.mark.proof
 def test_lines_for_people_and_silence_on_demand(start: Callable[..., Any]) -> None:
     service = start()
     service.client.get("/api/v1/users/me")
@@ -65,6 +67,7 @@ def test_lines_for_people_and_silence_on_demand(start: Callable[..., Any]) -> No
     assert not any("request" in line for line in quiet.said)
 
 
+@pytest.mark.proof
 def test_a_failure_of_the_server_is_logged_without_what_variables_hold(
     start: Callable[..., Any], environment: dict[str, str]
 ) -> None:

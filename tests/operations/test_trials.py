@@ -45,6 +45,7 @@ def test_a_model_is_no_slower_and_no_larger_than_itself(
     assert size["champion"] == size["challenger"] == sum(one.stat().st_size for one in trained.iterdir())
 
 
+@pytest.mark.proof
 def test_a_slow_challenger_is_seen(model: ProductClassifier, trained: Path, shop: Path) -> None:
     latency = tried(model, Laborious.load(trained), (trained, trained), shop)["latency"]
     assert not latency.passed
