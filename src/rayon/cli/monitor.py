@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Column, Table
@@ -21,7 +20,7 @@ from rayon.learning.stratified import Estimate
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.accounts import SCHEDULE
 from rayon.operations.monitoring import Monitor, MonitoringReport
-from rayon.operations.monthly import HISTORY, write_monthly_report
+from rayon.operations.monthly import looks_before, write_monthly_report
 from rayon.operations.needs import need_of_retraining
 from rayon.operations.promise_keeping import hold_to_promise
 from rayon.operations.registry import Registry
@@ -30,7 +29,6 @@ from rayon.reports.monitoring import write_monitoring_report
 from rayon.settings import Settings
 from rayon.store.database import Database
 from rayon.store.images import open_images
-from rayon.store.monitoring import list_runs
 
 _NICENESS = 10
 
@@ -74,7 +72,7 @@ def monitor(
         if scheduled:
             _follow_up(settings, database, watching, found, progress)
         if report is not None:
-            write_monitoring_report(report, found.to_dict(), _history(database, found.at))
+            write_monitoring_report(report, found.to_dict(), looks_before(database, found.at))
     if as_json:
         print_json(found.to_dict())
     else:
@@ -99,12 +97,6 @@ def _follow_up(
         if need.needed:
             with suppress(ConflictError):  # one is under way
                 Retrainings(database, settings.retrainings).request(SCHEDULE, need.reason, "monitoring")
-
-
-def _history(database: Database, until: datetime) -> list[dict[str, Any]]:
-    with database.read() as connection:
-        runs = list_runs(connection, limit=HISTORY)
-    return [one.report for one in reversed(runs) if one.at < until]
 
 
 def _show(found: MonitoringReport) -> None:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rayon.data.listings import Listing
 from rayon.errors import NotFoundError
@@ -41,10 +40,8 @@ class LiveWindow:
         Day, in UTC and ISO 8601, to how many predictions were made and how many of them were accepted.
     degraded
         How many predictions could not use a part of their listing.
-    mine
-        ``bool[N]``, answered by the model that is looked at.
     codes
-        What that model answered: M codes.
+        What the model that is looked at answered: M codes.
     sample
         The same M predictions, with what people said of them.
     """
@@ -54,7 +51,6 @@ class LiveWindow:
     ids: list[str]
     days: dict[str, tuple[int, int]]
     degraded: int
-    mine: NDArray[np.bool_]
     codes: list[str]
     sample: LiveSample
 
@@ -90,7 +86,6 @@ class LiveWindow:
         """
         index = {code: place for place, code in enumerate(known_codes)}
         ids: list[str] = []
-        mine: list[bool] = []
         codes: list[str] = []
         made: Counter[str] = Counter()
         accepted: Counter[str] = Counter()
@@ -103,8 +98,7 @@ class LiveWindow:
                 made[day] += 1
                 accepted[day] += one.accepted
                 degraded += one.degraded
-                mine.append(one.model_version == version and one.code in index)
-                if mine[-1]:
+                if one.model_version == version and one.code in index:
                     codes.append(one.code)
                     true = -1 if one.true_code is None else index.get(one.true_code, len(index))
                     rows.append(
@@ -128,7 +122,7 @@ class LiveWindow:
             true=np.array(labels, dtype=np.int64),
         )
         days = {day: (n, accepted[day]) for day, n in sorted(made.items())}
-        return cls(since, until, ids, days, degraded, np.array(mine, dtype=np.bool_), codes, sample)
+        return cls(since, until, ids, days, degraded, codes, sample)
 
     def signals(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rayon.learning.crossfit import Progress
@@ -13,8 +14,7 @@ from rayon.reports.monitoring import write_monitoring_report
 from rayon.store.database import Database
 from rayon.store.monitoring import list_runs
 
-HISTORY = 400
-"""Earlier looks that a report draws, at the most."""
+_HISTORY = 400
 
 
 def write_monthly_report(
@@ -45,7 +45,12 @@ def write_monthly_report(
     found = monitor.look(SCHEDULE, progress, since=before, until=this, note=False)
     if not len(found.window):
         return None
+    title = f"Monitoring, {before:%B %Y}"
+    return write_monitoring_report(path, found.to_dict(), looks_before(database, this), title=title)
+
+
+def looks_before(database: Database, moment: datetime) -> list[dict[str, Any]]:
+    """What the last looks before a moment found, oldest first, for a report to draw."""
     with database.read() as connection:
-        runs = list_runs(connection, limit=HISTORY)
-    history = [one.report for one in reversed(runs) if one.at < this]
-    return write_monitoring_report(path, found.to_dict(), history, title=f"Monitoring, {before:%B %Y}")
+        runs = list_runs(connection, limit=_HISTORY)
+    return [one.report for one in reversed(runs) if one.at < moment]

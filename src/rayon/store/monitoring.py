@@ -53,15 +53,11 @@ def add_run(
     return int(made[0])
 
 
-def list_runs(
-    connection: Connection, before: int | None = None, limit: int = 100, since: datetime | None = None
-) -> list[MonitoringRun]:
-    """Newest entries first: from before the one with the given id, and not older than a moment."""
+def list_runs(connection: Connection, before: int | None = None, limit: int = 100) -> list[MonitoringRun]:
+    """Newest entries first, from before the one with the given id."""
     query = select(monitoring_runs).order_by(monitoring_runs.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(monitoring_runs.c.id < before)
-    if since is not None:
-        query = query.where(monitoring_runs.c.at >= since)
     return [MonitoringRun(*row) for row in connection.execute(query)]
 
 
