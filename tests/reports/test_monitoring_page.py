@@ -112,9 +112,8 @@ def report_of(
     for moment, accepted in zip(moments, sample.accepted.tolist(), strict=True):
         made = per_day.get(moment.date().isoformat(), (0, 0))
         per_day[moment.date().isoformat()] = made[0] + 1, made[1] + accepted
-    mine = np.ones(n, dtype=np.bool_)
     ids = [str(place) for place in range(n)]
-    window = LiveWindow(until - days * DAY, until, ids, per_day, n // 50, mine, [], sample)
+    window = LiveWindow(until - days * DAY, until, ids, per_day, n // 50, [], sample)
     quality = estimate_live(sample, k)
     audited = sample.drawn & sample.validated
     return MonitoringReport(
