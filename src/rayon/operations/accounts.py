@@ -24,6 +24,7 @@ from rayon.store import accounts as store
 from rayon.store import audit
 from rayon.store.accounts import ApiKey, User
 from rayon.store.database import Database, IntegrityError
+from rayon.store.sessions import delete_sessions_of
 
 FREE_ATTEMPTS = 5
 ONESELF = "me"
@@ -190,6 +191,8 @@ class Accounts:
     ) -> User:
         """Change what is given of a user, all of it or nothing.
 
+        A new password, and being disabled, end all their sessions.
+
         Raises
         ------
         ConflictError
@@ -219,6 +222,8 @@ class Accounts:
                 store.change_user(connection, user.id, **values)
             if password is not None:
                 store.clear_failures(connection, name=name)
+            if password is not None or disabled:
+                delete_sessions_of(connection, user.id)
             for action, detail in actions.items():
                 audit.record(connection, actor, action, name, now, detail)
             return _existing(connection, name)

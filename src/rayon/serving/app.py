@@ -28,7 +28,9 @@ from rayon.serving.api import (
 from rayon.serving.auth import SIGNED_IN, SignIn
 from rayon.serving.limits import PATIENCE, RequestLimits
 from rayon.serving.observation import RequestObserver
+from rayon.serving.security import SecurityHeaders
 from rayon.serving.services import Services
+from rayon.serving.web.router import router as pages
 
 MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
 """Bytes of a request: the largest picture, and the texts beside it."""
@@ -36,7 +38,7 @@ MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
 MAX_UPLOAD = 5 * 1024**3
 """Bytes of a job: its listings, and the pictures in their archive; or of a model."""
 
-_UPLOADS = {"/api/v1/jobs", "/api/v1/models/import"}
+_UPLOADS = {"/api/v1/jobs", "/api/v1/models/import", "/batches"}
 
 
 def create_app(
@@ -66,12 +68,15 @@ def create_app(
         version=__version__,
         summary="Product type codes for listings, with calibrated confidence and a promised precision.",
         lifespan=lifespan,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
         redirect_slashes=False,  # it would lead to whatever host the client names
     )
     app.state.services = services
     services.metrics.watch(lambda: services.predictions.waiting)
     problems.install(app)
     app.include_router(health.router)
+    app.include_router(pages)
     for resource in (
         exports,
         predictions,
@@ -92,7 +97,7 @@ def create_app(
             dependencies=[SIGNED_IN],
             responses=problems.problem_responses(400, 401, 403, 422, 429, 503),
         )
-    app.add_middleware(SignIn, paths=("/api/", "/metrics"))
+    app.add_middleware(SignIn)
     app.add_middleware(
         RequestLimits,
         max_body=lambda path: max_upload if path in _UPLOADS else max_body,
@@ -101,6 +106,7 @@ def create_app(
         stopping=services.stopping.is_set,
         patience=patience,
     )
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestObserver, metrics=services.metrics)
     problems.document(app)
     return app

@@ -1,4 +1,4 @@
-"""Who is asking, and whether they may: HTTP Basic, or an API key as a bearer token."""
+"""Who is asking, and whether they may: HTTP Basic, an API key as a bearer token, or a browser's session."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rayon.errors import AuthenticationError, PermissionDeniedError, RayonError
 from rayon.operations.accounts import Role
+from rayon.operations.sessions import is_form_token
+from rayon.serving.cookies import session_token
 from rayon.serving.problems import render_error
 from rayon.serving.services import services
 from rayon.store.accounts import User
@@ -21,6 +23,13 @@ from rayon.store.accounts import User
 _RANK = {role: rank for rank, role in enumerate(Role)}
 _basic = HTTPBasic(auto_error=False, description="Name and password of a user")
 _bearer = HTTPBearer(auto_error=False, description="An API key, rk_…")
+_READING = ("GET", "HEAD", "OPTIONS")
+_API = ("/api/", "/metrics")
+_NO_SESSION = ("/health/", "/static/")
+_FOR_STRANGERS = ("/sign-in", "/language")
+
+CSRF_HEADER = "X-CSRF-Token"
+"""Shows that a request with a session's cookie comes from a page of that session."""
 
 
 class SignIn:
@@ -30,37 +39,56 @@ class SignIn:
     ----------
     app
         The application.
-    paths
-        Beginnings of the paths for which one has to be signed in.
     """
 
-    def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it with 401, 429 or 503."""
-        if scope["type"] == "http" and scope["path"].startswith(self._paths):
+        """Pass the request on, or answer it with 401, 403, 429 or 503."""
+        if scope["type"] == "http" and not scope["path"].startswith(_NO_SESSION):
             request = Request(scope)
             try:
-                user = await _identify(request)
+                user = await (_identify if scope["path"].startswith(_API) else _visitor)(request)
             except RayonError as error:
                 answer = await render_error(request, error)
                 await answer(scope, receive, send)
                 return
-            scope["rayon_signed_in"] = user
-            scope["rayon_user"] = user.name  # for the log
+            if user is not None:
+                scope["rayon_signed_in"] = user
+                scope["rayon_user"] = user.name  # for the log
         await self._app(scope, receive, send)
 
 
 def current_user(request: Request) -> User:
-    """Who is asking."""
-    user: User = request.scope["rayon_signed_in"]
+    """Who is asking.
+
+    Raises
+    ------
+    AuthenticationError
+        When nobody is signed in.
+    """
+    user: User | None = request.scope.get("rayon_signed_in")
+    if user is None:
+        raise AuthenticationError("Nobody is signed in", "Sign in first")
+    return user
+
+
+async def _visitor(request: Request) -> User | None:
+    """Who asks for a page; strangers may look, and see no more than where to sign in."""
+    token = session_token(request)
+    user = await run_in_threadpool(services(request).sessions.holder_of, token) if token else None
+    if user is None and request.method not in _READING and request.url.path not in _FOR_STRANGERS:
+        raise AuthenticationError("Nobody is signed in", "Sign in, and try again")
+    request.scope["rayon_session"] = token
     return user
 
 
 async def _identify(request: Request) -> User:
     accounts = services(request).accounts
+    token = session_token(request)
+    if "authorization" not in request.headers and token:
+        return await _holder_of_session(request, token)
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return await run_in_threadpool(accounts.holder_of, value.strip())
@@ -70,6 +98,18 @@ async def _identify(request: Request) -> User:
     raise AuthenticationError(
         "Nobody is signed in", "Send a name and a password, or an API key as a bearer token"
     )
+
+
+async def _holder_of_session(request: Request, token: str) -> User:
+    user = await run_in_threadpool(services(request).sessions.holder_of, token)
+    if user is None:
+        raise AuthenticationError("The session has ended", "Sign in again")
+    if request.method not in _READING and not is_form_token(request.headers.get(CSRF_HEADER, ""), token):
+        raise PermissionDeniedError(
+            "This request does not come from a page of the session",
+            f"Send the page's token in the header {CSRF_HEADER}, or use an API key",
+        )
+    return user
 
 
 def address_of(request: Request) -> str:

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from rayon.serving.admission import QUEUED, Admission
 from rayon.serving.limits import FULL, PATIENCE
-from rayon.serving.problems import render
+from rayon.serving.problems import render_problem
 
 _STARTS = tuple(f"{method} {path}{end}".encode() for method, path in QUEUED for end in (" ", "?"))
 _LENGTH = re.compile(rb"(?<=\r\n)content-length *:[ \t]*(\d{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
@@ -135,7 +135,7 @@ def connection_class(
 
 
 def _make_refusal(close: bool) -> bytes:
-    answer = render(503, *FULL, request_id=_NO_ID.decode())
+    answer = render_problem(503, *FULL, request_id=_NO_ID.decode())
     head = [
         "HTTP/1.1 503 Service Unavailable",
         f"content-type: {answer.media_type}",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rayon.serving.admission import QUEUED, Admission
@@ -76,8 +77,7 @@ class RequestLimits:
         refusal = self._refusal(scope)
         if refusal is not None:
             status, detail, hint, headers = refusal
-            request_id = scope["rayon_request_id"]
-            answer = render(status, detail, hint, request_id=request_id, headers=headers)
+            answer = render(Request(scope), status, detail, hint, headers=headers)
             await answer(scope, receive, send)
             return
         body = _Body(scope, receive, self._max_body(scope["path"]), self._patience)

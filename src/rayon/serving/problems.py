@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): one shape, rendered here and nowhere else."""
+"""Errors as `application/problem+json` (RFC 9457), or as a page for who looks with a browser; only here."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from rayon.errors import AuthenticationError, PromotionRefusedError, RayonError, StoreUnavailableError
+from rayon.serving.web.errors import error_page, sign_in_instead, wants_page
 
 MEDIA_TYPE = "application/problem+json"
 HINTS = {
@@ -53,15 +54,30 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def render(
+    request: Request,
     status: int,
     detail: str,
     hint: str = "",
     *,
-    request_id: str = "",
+    headers: dict[str, str] | None = None,
+    verdict: dict[str, Any] | None = None,
+) -> Response:
+    """Make the answer, for a program or for a browser."""
+    if wants_page(request):
+        return error_page(request, status, detail, hint, headers)
+    return render_problem(status, detail, hint, request_id=_id(request), headers=headers, verdict=verdict)
+
+
+def render_problem(
+    status: int,
+    detail: str,
+    hint: str,
+    *,
+    request_id: str,
     headers: dict[str, str] | None = None,
     verdict: dict[str, Any] | None = None,
 ) -> JSONResponse:
-    """Make the answer."""
+    """Make the answer for a program."""
     problem = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -73,22 +89,24 @@ def render(
     return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
-async def render_error(request: Request, error: RayonError) -> JSONResponse:
+async def render_error(request: Request, error: RayonError) -> Response:
     """Make the answer to an error of our own."""
+    if isinstance(error, AuthenticationError) and wants_page(request) and request.method == "GET":
+        return sign_in_instead(request)
     headers = {}
     retry_after = getattr(error, "retry_after", 1 if error.status == HTTPStatus.SERVICE_UNAVAILABLE else 0)
     if retry_after:
         headers["Retry-After"] = str(retry_after)
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, AuthenticationError) and not _is_script(request):
         headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
     detail = error.public if isinstance(error, StoreUnavailableError) else error.message
     return render(
+        request,
         error.status,
         f"{detail}.",
         error.hint,
-        request_id=_id(request),
         headers=headers,
         verdict=error.verdict if isinstance(error, PromotionRefusedError) else None,
     )
@@ -99,31 +117,27 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RayonError)(render_error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return render(
-            422, f"{place}: {first['msg']}.", "The page /docs shows what is expected", request_id=_id(request)
-        )
+        return render(request, 422, f"{place}: {first['msg']}.", "The page /docs shows what is expected")
 
     @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(_allowed(request))
         detail = f"{error.detail.rstrip('.')}."
         hint = HINTS.get(error.status_code, "")
-        return render(error.status_code, detail, hint, request_id=_id(request), headers=headers)
+        return render(request, error.status_code, detail, hint, headers=headers)
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         hint = "Report it with the request id"
         # This answer leaves outside of everything that puts the id into the others' headers.
         headers = {"X-Request-ID": _id(request)}
-        return render(
-            500, "Something went wrong on the server.", hint, request_id=_id(request), headers=headers
-        )
+        return render(request, 500, "Something went wrong on the server.", hint, headers=headers)
 
 
 def document(app: FastAPI) -> None:
@@ -146,6 +160,11 @@ def _allowed(request: Request) -> list[str]:
     )
     same = [route for route in routes if getattr(route, "path", None) == path]
     return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
+
+
+def _is_script(request: Request) -> bool:
+    """Whether a page's script asks: a browser would put its own window for passwords before the page."""
+    return request.headers.get("sec-fetch-mode", "navigate") != "navigate"
 
 
 def _id(request: Request) -> str:

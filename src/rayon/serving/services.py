@@ -17,6 +17,7 @@ from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.operations.prediction_service import MAX_WAITING, PredictionService
 from rayon.operations.registry import Registry
 from rayon.operations.retrainings import Retrainings
+from rayon.operations.sessions import Sessions
 from rayon.serving.admission import Admission
 from rayon.serving.metrics import Metrics
 from rayon.store.database import Database
@@ -82,6 +83,11 @@ class Services:
     def is_full(self) -> bool:
         """Whether another request for a prediction could not be answered in time."""
         return self.admission.full or self.predictions.is_full
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is signed in with a browser."""
+        return Sessions(self.database)
 
     @property
     def recorder(self) -> PredictionRecorder:

@@ -51,7 +51,16 @@ class ApiKey:
     revoked_at: datetime | None
 
 
-_USER = (users.c.id, users.c.name, users.c.role, users.c.disabled, users.c.created_at, users.c.password_hash)
+USER_COLUMNS = (
+    users.c.id,
+    users.c.name,
+    users.c.role,
+    users.c.disabled,
+    users.c.created_at,
+    users.c.password_hash,
+)
+"""What makes a `User`, in order."""
+
 _KEY = (
     api_keys.c.id,
     api_keys.c.user_id,
@@ -77,12 +86,12 @@ def add_user(connection: Connection, name: str, role: str, password_hash: str, n
 def find_user(connection: Connection, *, id: str = "", name: str = "") -> User | None:
     """Find a user by id or by name."""
     condition = users.c.id == id if id else users.c.name == name
-    return _one(connection, select(*_USER).where(condition))
+    return _one(connection, select(*USER_COLUMNS).where(condition))
 
 
 def list_users(connection: Connection) -> list[User]:
     """All users, by name."""
-    return [User(*row) for row in connection.execute(select(*_USER).order_by(users.c.name))]
+    return [User(*row) for row in connection.execute(select(*USER_COLUMNS).order_by(users.c.name))]
 
 
 def change_user(connection: Connection, id: str, **values: Any) -> None:
@@ -148,12 +157,12 @@ def revoke_key(connection: Connection, id: str, now: datetime) -> None:
 def user_of_key(connection: Connection, hash: str) -> tuple[User, ApiKey] | None:
     """Who holds the key with this hash, unless it was revoked."""
     query = (
-        select(*_USER, *_KEY)
+        select(*USER_COLUMNS, *_KEY)
         .join_from(api_keys, users)
         .where(api_keys.c.hash == hash, api_keys.c.revoked_at.is_(None))
     )
     row = connection.execute(query).first()
-    return (User(*row[: len(_USER)]), ApiKey(*row[len(_USER) :])) if row else None
+    return (User(*row[: len(USER_COLUMNS)]), ApiKey(*row[len(USER_COLUMNS) :])) if row else None
 
 
 def touch_key(connection: Connection, id: str, now: datetime) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Integer, MetaData, Table, func, insert, inspect, select
 
-from rayon.store.tables import metadata
+from rayon.store.tables import metadata, sessions
 
 _AT_ONCE = 1000
 
 
 def table_names() -> list[str]:
-    """All tables, each after those that it refers to."""
-    return [table.name for table in metadata.sorted_tables]
+    """All tables, each after those that it refers to; without the sessions, which end with the database."""
+    return [table.name for table in metadata.sorted_tables if table is not sessions]
 
 
 def dump_rows(connection: Connection, table_name: str) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""The web application: pages for people who never open a terminal."""

@@ -1,0 +1,12 @@
+"""All pages, under the one rule that forms come from a page of their session."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from rayon.serving.web import account, start, static_files
+from rayon.serving.web.forms import check_form
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
+for pages in (static_files, start, account):
+    router.include_router(pages.router)

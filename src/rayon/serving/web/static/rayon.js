@@ -1,0 +1,73 @@
+// The one script of all pages. Pages say what they need by data attributes; without it, forms still work.
+
+/** Send a request as the page's session; an answer that is not fine becomes an error with its words. */
+export async function ask(path, { method = "GET", json, body, signal, keepalive } = {}) {
+  const headers = { Accept: "application/json", "X-CSRF-Token": document.querySelector("meta[name=csrf]").content };
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  const options = { method, headers, signal, keepalive, body: json === undefined ? body : JSON.stringify(json) };
+  const answer = await fetch(path, options);
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({}));
+    throw Object.assign(new Error(problem.detail || answer.statusText), { status: answer.status, hint: problem.hint || "" });
+  }
+  const kind = answer.headers.get("content-type") || "";
+  return answer.status === 204 ? null : kind.includes("json") ? answer.json() : answer.text();
+}
+
+/** Make an element with attributes and children; texts are never read as HTML. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+/** Moments in the time zone of whoever looks. */
+function localTimes(root) {
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    time.title = time.textContent;
+    time.textContent = format.format(new Date(time.dateTime));
+  }
+}
+
+/** Parts of a page that come later, or again and again: data-load is where from, data-every how often in seconds. */
+async function load(element) {
+  try {
+    const answer = await fetch(element.dataset.load, { headers: { Accept: "text/html" } });
+    if (answer.redirected && new URL(answer.url).pathname === "/sign-in") return location.reload();
+    if (answer.ok) {
+      element.innerHTML = await answer.text(); // from our own server, which escapes what people wrote
+      if (element.querySelector("[data-reload]")) return location.reload();
+      prepare(element);
+      if (element.querySelector("[data-done]")) return;
+    }
+  } catch { /* the connection is gone for the moment */ }
+  if (element.dataset.every) setTimeout(load, 1000 * Number(element.dataset.every), element);
+}
+
+/** Forms that ask before they are sent, and that are sent once. */
+function forms(root) {
+  for (const form of root.querySelectorAll("form[method=post]")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "yes";
+    });
+  }
+  for (const field of root.querySelectorAll("[data-submits]")) {
+    field.addEventListener("change", () => field.form.requestSubmit());
+  }
+}
+
+function prepare(root) {
+  localTimes(root);
+  forms(root);
+  for (const element of root.querySelectorAll("[data-load]")) load(element);
+}
+
+// A page that comes back from the browser's memory may be sent again.
+addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => delete form.dataset.sent));
+prepare(document);
