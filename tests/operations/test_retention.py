@@ -21,7 +21,8 @@ from rayon.operations.retrainings import Retrainings
 from rayon.store.audit import entries
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
-from rayon.store.predictions import add_validation, lease_next, list_validations
+from rayon.store.predictions import add_validation, list_validations
+from rayon.store.review import lease_next
 from rayon.store.tables import jobs, predictions, validations
 
 DAY = timedelta(days=1)

@@ -15,10 +15,10 @@ from rayon.store.predictions import (
     add_predictions,
     add_validation,
     find_prediction,
-    lease_next,
     list_predictions,
     list_validations,
 )
+from rayon.store.review import lease_next
 
 NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)  # while clocks change in France
 
@@ -145,8 +145,8 @@ def test_a_deleted_user_leaves_predictions_behind(database: Database) -> None:
     assert found == replace(row, user_id=None)
 
 
-def test_leases_go_by_age_expire_and_are_kept_by_who_asks_again(database: Database) -> None:
-    first, second = (stored(id=one) for one in sorted([new_id(), new_id()]))
+def test_leases_go_by_usefulness_expire_and_are_kept_by_who_asks_again(database: Database) -> None:
+    first, second = stored(priority=0.9), stored(priority=0.5)
     put(database, first, second, stored(queued_for=None))
     later = NOW + timedelta(minutes=10)
 

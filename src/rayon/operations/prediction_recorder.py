@@ -15,13 +15,15 @@ from rayon.errors import ImageError
 from rayon.learning.model import ProductClassifier
 from rayon.learning.prediction import Prediction
 from rayon.operations.brake import all_brakes, braked
+from rayon.operations.near_key import near_key
 from rayon.operations.registry import NAME_LENGTH
 from rayon.store.accounts import list_users
 from rayon.store.brakes import Brake
 from rayon.store.database import Database, IntegrityError
 from rayon.store.identifiers import new_id
 from rayon.store.images import ImageStore
-from rayon.store.predictions import StoredPrediction, add_predictions
+from rayon.store.predictions import Queue, StoredPrediction, add_predictions
+from rayon.store.review import next_near_ranks
 
 AUDIT_SHARE = 0.01
 """Share of all predictions that the random audit draws."""
@@ -180,7 +182,7 @@ class PredictionRecorder:
         with self._database.write() as connection:
             if allowed is not None and not allowed(connection):
                 return False
-            add_predictions(connection, rows)
+            add_predictions(connection, _ranked(connection, rows))
         return True
 
     def _stored(
@@ -188,6 +190,9 @@ class PredictionRecorder:
     ) -> StoredPrediction:
         listing = question.listing
         drawn = self._chance() < self._audit_share
+        queued_for: Queue | None = (
+            "audit" if drawn else ("review" if prediction.decision == "review" else None)
+        )
         return StoredPrediction(
             id=new_id(),
             created_at=datetime.now(UTC),
@@ -209,9 +214,30 @@ class PredictionRecorder:
             scores={name: asdict(score) for name, score in prediction.scores.items()},
             error=prediction.error,
             model_version=version,
-            queued_for="audit" if drawn else ("review" if prediction.decision == "review" else None),
+            queued_for=queued_for,
             audit_probability=self._audit_share,
+            priority=_uncertainty(prediction) if queued_for else None,
+            near_key=near_key(listing, question.image) if queued_for else None,
         )
+
+
+def _uncertainty(prediction: Prediction) -> float:
+    """From 0 to 1, where the first two codes are as likely as each other."""
+    return min(1.0, max(0.0, 2 * (1 - prediction.score)))
+
+
+def _ranked(connection: Connection, rows: Sequence[StoredPrediction]) -> list[StoredPrediction]:
+    """Say of each that is queued which of its near-duplicates it is: a second look at the same tells less."""
+    ranks = next_near_ranks(connection, [row.near_key for row in rows if row.near_key is not None])
+    ranked = []
+    for row in rows:
+        if row.near_key is None or row.priority is None:
+            ranked.append(row)
+            continue
+        rank = ranks[row.near_key]
+        ranks[row.near_key] += 1
+        ranked.append(replace(row, near_rank=rank, priority=row.priority / (1 + rank)))
+    return ranked
 
 
 def _storable(text: str) -> str:

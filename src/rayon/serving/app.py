@@ -22,6 +22,7 @@ from rayon.serving.api import (
     monitoring,
     predictions,
     retrainings,
+    review,
     users,
     validations,
 )
@@ -82,6 +83,7 @@ def create_app(
         predictions,
         explanations,
         validations,
+        review,
         jobs,
         users,
         audit,

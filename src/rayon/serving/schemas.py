@@ -243,6 +243,10 @@ class ValidationIn(_Model):
     )
     code: Identifier | None = Field(default=None, description="The true code, with `wrong`")
     comment: Annotated[str, StringConstraints(max_length=2000), AfterValidator(without_nul)] = ""
+    token: Annotated[str, StringConstraints(pattern=r"^[\w-]{8,36}$")] | None = Field(
+        default=None,
+        description="Made by the sender, another one for each word: a word that is sent twice is stored once",
+    )
 
 
 class ValidationOut(BaseModel):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, union, update
+from sqlalchemy import Connection, Select, and_, delete, insert, select, union, update
 
 from rayon.errors import RayonError
 from rayon.store.tables import golden_listings, predictions, validations
@@ -36,6 +36,10 @@ class StoredPrediction:
         When a person last validated it, and the code that is right in their eyes.
     job_id, job_row
         The job that it belongs to, and the row of its file, from 1; ``None`` for what was asked alone.
+    priority
+        How useful a person's look is, 0 to 1; ``None`` where nobody needs to.
+    near_key, near_rank
+        Near-duplicates share a key; the rank says which of those that were queued this one is, from 0.
     """
 
     id: str
@@ -66,11 +70,17 @@ class StoredPrediction:
     true_code: str | None = None
     job_id: str | None = None
     job_row: int | None = None
+    priority: float | None = None
+    near_key: str | None = None
+    near_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """A person's word on a prediction; ``"undone"`` takes the one before back."""
+    """A person's word on a prediction; ``"undone"`` takes the one before back.
+
+    ``token`` was made by whoever sent it, so that one that is sent twice is stored once.
+    """
 
     id: int
     prediction_id: str
@@ -79,6 +89,7 @@ class Validation:
     verdict: Verdict
     code: str | None
     comment: str
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ class PredictionFilter:
     since: datetime | None = None
     until: datetime | None = None
     validated: bool | None = None
+    correct: bool | None = None
     queued: bool | None = None
     min_confidence: float | None = None
     max_confidence: float | None = None
@@ -132,6 +144,7 @@ def add_validation(
     code: str | None,
     comment: str,
     now: datetime,
+    token: str | None = None,
 ) -> Validation:
     """Append a person's word, and repeat what counts from now on beside the prediction.
 
@@ -140,7 +153,13 @@ def add_validation(
     """
     found = connection.execute(
         insert(validations).values(
-            prediction_id=prediction_id, user_id=user_id, at=now, verdict=verdict, code=code, comment=comment
+            prediction_id=prediction_id,
+            user_id=user_id,
+            at=now,
+            verdict=verdict,
+            code=code,
+            comment=comment,
+            token=token,
         )
     ).inserted_primary_key
     if found is None:
@@ -156,7 +175,13 @@ def add_validation(
             leased_until=None,
         )
     )
-    return Validation(found[0], prediction_id, user_id, now, verdict, code, comment)
+    return Validation(found[0], prediction_id, user_id, now, verdict, code, comment, token)
+
+
+def find_validation(connection: Connection, token: str) -> Validation | None:
+    """Find a word by the token that came with it."""
+    row = connection.execute(select(validations).where(validations.c.token == token)).first()
+    return Validation(*row) if row else None
 
 
 def list_validations(connection: Connection, prediction_id: str) -> list[Validation]:
@@ -192,34 +217,6 @@ def audited_predictions(connection: Connection, since: datetime) -> list[StoredP
         .order_by(predictions.c.id)
     )
     return [StoredPrediction(*row) for row in connection.execute(query)]
-
-
-def lease_next(
-    connection: Connection, user_id: str, now: datetime, until: datetime
-) -> StoredPrediction | None:
-    """Give the oldest prediction that waits for a person to one reviewer, who keeps it until a moment.
-
-    Who asks again gets the one that they hold already.
-    """
-    free = or_(
-        predictions.c.leased_until.is_(None),
-        predictions.c.leased_until <= now,
-        predictions.c.leased_by == user_id,
-    )
-    query = (
-        select(*PREDICTION_COLUMNS)
-        .where(predictions.c.queued_for.is_not(None), predictions.c.validated_at.is_(None), free)
-        .order_by((predictions.c.leased_by == user_id).desc().nulls_last(), predictions.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    connection.execute(
-        update(predictions).where(predictions.c.id == row.id).values(leased_by=user_id, leased_until=until)
-    )
-    return find_prediction(connection, row.id)
 
 
 def all_images(connection: Connection) -> Iterator[str]:
@@ -266,6 +263,9 @@ def _filtered(query: Select[Any], wanted: PredictionFilter) -> Select[Any]:
     if wanted.validated is not None:
         column = predictions.c.validated_at
         conditions.append(column.is_not(None) if wanted.validated else column.is_(None))
+    if wanted.correct is not None:
+        is_right = predictions.c.true_code == predictions.c.code
+        conditions.append(is_right if wanted.correct else predictions.c.true_code != predictions.c.code)
     if wanted.queued is not None:
         column = predictions.c.queued_for
         conditions.append(column.is_not(None) if wanted.queued else column.is_(None))

@@ -122,8 +122,29 @@ predictions = Table(
     # The latest word of a person, repeated here so that lists need no join.
     Column("validated_at", Moment),
     Column("true_code", String(200)),
-    Index("ix_predictions_queue", "queued_for", "validated_at", "id"),
+    # How useful a person's look is; near-duplicates share a key, and the rank says which of them this one is.
+    Column("priority", Float),
+    Column("near_key", String(16)),
+    Column("near_rank", Integer),
+    Index("ix_predictions_near_key_near_rank", "near_key", "near_rank"),
 )
+
+
+def _index_of_waiting(name: str, *columns: str) -> Index:
+    """An index of the predictions that wait for a person, which are few among many."""
+    waiting = predictions.c.queued_for.is_not(None) & predictions.c.validated_at.is_(None)
+    return Index(
+        f"ix_predictions_waiting_{name}",
+        *(predictions.c[column] for column in columns),
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
+
+
+_index_of_waiting("priority", "queued_for", "priority")
+_index_of_waiting("age", "queued_for", "id")
+_index_of_waiting("confidence", "confidence")
+_index_of_waiting("code", "code", "queued_for", "priority")
 
 jobs = Table(
     "jobs",
@@ -162,10 +183,13 @@ validations = Table(
         index=True,
     ),
     Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL")),
-    Column("at", Moment, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
     Column("verdict", String(10), nullable=False),
     Column("code", String(200)),
     Column("comment", Text, nullable=False),
+    # Made by whoever sends a word, so that one that is sent twice is stored once.
+    Column("token", String(36)),
+    Index("ix_validations_token", "token", unique=True),
 )
 
 audit_log = Table(

@@ -155,7 +155,14 @@ def static_files() -> Mapping[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-@cache
 def static_address(name: str) -> str:
-    """Where a static file is; the address changes with its content, so that browsers may keep it for good."""
-    return f"/static/{hashlib.sha256(static_files()[name]).hexdigest()[:12]}/{name}"
+    """Where a static file is; the address changes with any of them, so that browsers may keep it for good.
+
+    All have the same beginning, by which scripts find each other.
+    """
+    return f"/static/{_static_digest()}/{name}"
+
+
+@cache
+def _static_digest() -> str:
+    return hashlib.sha256(b"".join(data for _, data in sorted(static_files().items()))).hexdigest()[:12]
