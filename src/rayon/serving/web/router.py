@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from rayon.serving.web import account, start, static_files
+from rayon.serving.web import account, classify, explanation, predictions, review, start, static_files
 from rayon.serving.web.forms import check_form
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
-for pages in (static_files, start, account):
+for pages in (static_files, start, account, review, classify, explanation, predictions):
     router.include_router(pages.router)

@@ -62,9 +62,76 @@ function forms(root) {
   }
 }
 
+/** What was typed into a form stays in this tab until it was answered; data-keep says under which name. */
+function drafts(root) {
+  for (const form of root.querySelectorAll("form[data-keep]")) {
+    const key = `rayon-draft-${form.dataset.keep}`;
+    const fields = [...form.querySelectorAll("input[type=text], textarea")];
+    const keep = (sent) => {
+      const values = Object.fromEntries(fields.map((field) => [field.name, field.value]));
+      sessionStorage.setItem(key, JSON.stringify({ at: location.search, sent, values }));
+    };
+    const draft = JSON.parse(sessionStorage.getItem(key) || "null");
+    if (draft?.sent && form.hasAttribute("data-answered")) sessionStorage.removeItem(key);
+    else if (draft?.at === location.search) fields.forEach((field) => (field.value = draft.values[field.name] ?? field.value));
+    form.addEventListener("input", () => keep(false));
+    form.addEventListener("submit", () => keep(true));
+  }
+}
+
+/** A field for a picture: chosen, dropped or pasted, and shown before it is sent. */
+function pictures(root) {
+  for (const box of root.querySelectorAll("[data-picture]")) {
+    const input = box.querySelector("input[type=file]");
+    const image = box.querySelector("[data-preview]");
+    const refused = box.querySelector("[data-refused]");
+    const remove = box.querySelector("[data-remove]");
+    const before = image.getAttribute("src");
+    const show = () => {
+      const file = input.files[0];
+      const fine = !file || (input.accept.split(",").includes(file.type) && file.size <= Number(box.dataset.most));
+      refused.textContent = fine ? "" : refused.dataset.refused;
+      if (!fine) input.value = "";
+      const chosen = input.files[0];
+      if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+      image.hidden = !chosen && !before;
+      remove.hidden = !chosen;
+      if (chosen) image.src = URL.createObjectURL(chosen);
+      else if (before) image.src = before;
+    };
+    const take = (event, files) => {
+      if (!files?.length) return;
+      event.preventDefault();
+      const chosen = new DataTransfer();
+      chosen.items.add(files[0]);
+      input.files = chosen.files;
+      show();
+    };
+    input.addEventListener("change", show);
+    remove.addEventListener("click", () => {
+      input.value = "";
+      show();
+      input.focus();
+    });
+    box.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      box.classList.add("over");
+    });
+    box.addEventListener("dragleave", () => box.classList.remove("over"));
+    box.addEventListener("drop", (event) => {
+      event.preventDefault();
+      box.classList.remove("over");
+      take(event, event.dataTransfer.files);
+    });
+    addEventListener("paste", (event) => take(event, event.clipboardData?.files));
+  }
+}
+
 function prepare(root) {
   localTimes(root);
   forms(root);
+  drafts(root);
+  pictures(root);
   for (const element of root.querySelectorAll("[data-load]")) load(element);
 }
 

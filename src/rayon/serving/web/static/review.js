@@ -96,8 +96,10 @@ class Outbox extends EventTarget {
 /** Show how it stands with the connection and with what has not been stored. */
 function watchOutbox(outbox, root, words) {
   const bar = root.querySelector("[data-part=connection]");
+  root.dataset.unsent = outbox.words.length;
   outbox.addEventListener("change", ({ detail }) => {
     const waiting = outbox.words.length;
+    root.dataset.unsent = waiting;
     bar.hidden = outbox.state === "connected";
     if (outbox.state === "lost") bar.replaceChildren(say(words, "lost", { n: waiting }));
     if (outbox.state === "signed-out") {
@@ -382,9 +384,9 @@ class Review {
     const word = { token: newToken(), prediction_id: item.id, verdict, comment: this.part("note").value.trim() };
     if (verdict === "wrong") word.code = code;
     this.history.push({ item, token: word.token });
+    this.outbox.add(word); // before more is fetched, which leaves out what was said
     this.next();
     measure(began);
-    this.outbox.add(word);
     sessionStorage.removeItem(`rayon-note-${item.id}`);
     this.tell(verdict === "right" ? this.words.saidRight : say(this.words, "saidWrong", { label: this.label(code) }));
   }
