@@ -449,7 +449,7 @@ def test_history_draws_every_look_and_tells_models_apart(tmp_path: Path) -> None
 def points(text: str, description: str) -> tuple[int, int]:
     """How many full and hollow points a plot has."""
     plot = text.split(f'aria-label="{description}"')[1].split("</svg>")[0]
-    marks = [re.search(r"fill: (var\([^)]*\))", one) for one in re.findall(r"<use [^>]*/>", plot)]
+    marks = [re.search(r'fill="(var\([^)]*\))"', one) for one in re.findall(r"<use [^>]*/>", plot)]
     colours = [found[1] for found in marks if found]
     return colours.count("var(--good)"), colours.count("var(--panel)")
 

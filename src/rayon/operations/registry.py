@@ -102,6 +102,11 @@ class Registry:
         with self._database.read() as connection:
             return store.champion(connection)
 
+    def before_champion(self) -> str | None:
+        """The name of the version that a rollback would lead to; ``None`` where there is none."""
+        served = _stack(self.promotions(limit=100_000))
+        return served[-2] if len(served) > 1 else None
+
     def promotions(self, limit: int = 100) -> list[Promotion]:
         """Changes of the champion, newest first."""
         with self._database.read() as connection:
@@ -149,10 +154,10 @@ class Registry:
         ConflictError
             When there is none before.
         """
-        served = _stack(self.promotions(limit=100_000))
-        if len(served) < 2:
+        before = self.before_champion()
+        if before is None:
             raise ConflictError("There is no champion to go back to", "Promote a model by its name")
-        return self._move(self.find(served[-2]), served[-1], "rollback", actor, reason)
+        return self._move(self.find(before), self.champion(), "rollback", actor, reason)
 
     def export(self, name: str, out: Path) -> None:
         """Copy the folder of a version.

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from rayon.reports.monitoring_plots import LABEL_LENGTH, STEPS, legend
 from rayon.reports.plots import share_axis
 from rayon.reports.svg import BAD, INK, MUTED, canvas, drawing, panel, render, short
+from rayon.reports.wording import ENGLISH, Wording
 
 MAX_BINS = 12
 """Bins of a signal that are drawn: those that changed most, where there are more."""
@@ -46,7 +47,9 @@ def largest_changes(series: Sequence[Series], leave_out: int | None = None) -> l
     return sorted([place for place in ranked if place != leave_out][:MAX_BINS])
 
 
-def shares_plot(labels: Sequence[str], series: Sequence[Series], description: str) -> Markup:
+def shares_plot(
+    labels: Sequence[str], series: Sequence[Series], description: str, wording: Wording = ENGLISH
+) -> Markup:
     """Shares of each bin side by side: the references, and last what it is now."""
     colours = [(MUTED, 0.45), (INK, 0.6), (BAD, 0.9)] if len(series) > 2 else [(MUTED, 0.45), (BAD, 0.9)]
     thick = 8 if len(series) > 2 else 10
@@ -64,13 +67,13 @@ def shares_plot(labels: Sequence[str], series: Sequence[Series], description: st
         axes.set_yticks(np.arange(len(labels)), [short(one, LABEL_LENGTH) for one in labels], fontsize=11)
         axes.set_xlim(0, 1.04 * largest)
         axes.set_ylim(len(labels) - 0.5, -0.5)
-        share_axis(axes, "x")
+        share_axis(axes, "x", wording)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
         axes.grid(visible=False, axis="y")
         legend(
             axes,
             height,
-            [(one.name, *colour) for one, colour in zip(series, colours, strict=True)],
+            [(wording.say(one.name), *colour) for one, colour in zip(series, colours, strict=True)],
             left=-144,
         )
         return render(figure, description)

@@ -73,6 +73,34 @@ def write_monitoring_report(
     return path
 
 
+def monitoring_plot(
+    name: str, document: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = ()
+) -> Markup | None:
+    """One plot of the page.
+
+    Parameters
+    ----------
+    name
+        ``"volumes"``, ``"reliability"``, or a figure over time: ``"accuracy"``, ``"weighted_f1"``,
+        ``"accepted_precision"`` or ``"overconfidence"``.
+    document, history
+        As for `write_monitoring_report`.
+
+    Returns
+    -------
+    Markup or None
+        ``None`` where there is no such plot, or nothing to draw.
+    """
+    if name == "volumes" and document["volume"]["predictions"]:
+        return volume_plot(
+            *bars_of(document["volume"]["days"], utc(document["since"]), utc(document["until"]))
+        )
+    if name == "reliability" and document["reliability"]:
+        return reliability_plot([ReliabilityBin(**one) for one in document["reliability"]])
+    shown = [(words, figure, before) for words, figure, before in _figures(document) if figure == name]
+    return _over_time([*history, document], document["version"], *shown[0]) if shown else None
+
+
 def _page(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]], title: str) -> str:
     quality = document["quality"]
     since, until = utc(document["since"]), utc(document["until"])
@@ -156,23 +184,10 @@ def _promise_sentence(promise: Mapping[str, Any] | None) -> str:
 
 def _history(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     documents = [*history, document]
-    trained = document["trained"]
-    shown = [
-        ("Accuracy", "accuracy", trained["accuracy"]),
-        ("Weighted F1", "weighted_f1", trained["weighted_f1"]),
-        ("Right if accepted", "accepted_precision", trained["accepted_precision"]),
-        ("Overconfidence, in points", "overconfidence", None),
+    plots = [
+        (name, _over_time(documents, document["version"], name, figure, before))
+        for name, figure, before in _figures(document)
     ]
-    plots: list[tuple[str, Markup | None]] = []
-    for name, figure, before in shown:
-        looks = thinned(_looks(documents, figure, document["version"]))
-        if not looks:
-            plots.append((name, None))
-        elif figure == "overconfidence":
-            plots.append((name, overconfidence_plot(looks, f"{name}, over time")))
-        else:
-            share = figure != "weighted_f1"
-            plots.append((name, history_plot(looks, before, f"{name}, over time", share=share)))
     models = dict.fromkeys(one["model"] for one in history if one["version"] != document["version"])
     return {
         "looks": len(documents),
@@ -181,6 +196,28 @@ def _history(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) 
         "promised": any(one["promise"] for one in documents),
         "models": list(models),
     }
+
+
+def _figures(document: Mapping[str, Any]) -> list[tuple[str, str, float | None]]:
+    """What is drawn over time: its words, its name, and what it was in training."""
+    trained = document["trained"]
+    return [
+        ("Accuracy", "accuracy", trained["accuracy"]),
+        ("Weighted F1", "weighted_f1", trained["weighted_f1"]),
+        ("Right if accepted", "accepted_precision", trained["accepted_precision"]),
+        ("Overconfidence, in points", "overconfidence", None),
+    ]
+
+
+def _over_time(
+    documents: Sequence[Mapping[str, Any]], version: str, name: str, figure: str, before: float | None
+) -> Markup | None:
+    looks = thinned(_looks(documents, figure, version))
+    if not looks:
+        return None
+    if figure == "overconfidence":
+        return overconfidence_plot(looks, f"{name}, over time")
+    return history_plot(looks, before, f"{name}, over time", share=figure != "weighted_f1")
 
 
 def _looks(documents: Sequence[Mapping[str, Any]], figure: str, version: str) -> list[Look]:

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rayon.reports.plots import lower_limit, share_axis
 from rayon.reports.svg import BAD, GOOD, MUTED, PANEL, canvas, drawing, panel, render, short
+from rayon.reports.wording import ENGLISH, Wording
 
 MAX_BARS = 62
 """Bars of the volumes; where there would be more, each counts a longer time."""
@@ -31,7 +32,14 @@ STEPS = (1, 2, 5, 10)
 
 Unit = Literal["day", "week", "month", "year"]
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+VOLUMES: Mapping[Unit, str] = {
+    "day": "Predictions of each day, and how many of them were accepted",
+    "week": "Predictions of each week, and how many of them were accepted",
+    "month": "Predictions of each month, and how many of them were accepted",
+    "year": "Predictions of each year, and how many of them were accepted",
+}
+"""What is seen on the plot of volumes."""
+
 _WIDTH = 400
 
 
@@ -108,7 +116,7 @@ def bars_of(days: Sequence[Mapping[str, Any]], since: datetime, until: datetime)
     return unit, [Bar(start, *counts) for start, counts in total.items()]
 
 
-def volume_plot(unit: Unit, bars: Sequence[Bar]) -> Markup:
+def volume_plot(unit: Unit, bars: Sequence[Bar], wording: Wording = ENGLISH) -> Markup:
     """Predictions over time; the accepted ones are the lower part of a bar."""
     with drawing("volumes"):
         figure = canvas(920, 244)
@@ -121,13 +129,21 @@ def volume_plot(unit: Unit, bars: Sequence[Bar]) -> Markup:
         axes.set_xlim(-0.6, max(len(bars), 14) - 0.4)  # a few bars do not fill the plot
         axes.set_ylim(0, 1.06 * max([*(one.predictions for one in bars), 1]))
         shown = positions[:: max(1, -(-len(bars) // 12))]
-        axes.set_xticks(shown, [_day(bars[place].start, unit) for place in shown])
+        axes.set_xticks(shown, [bar_name(bars[place].start, unit, wording) for place in shown])
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=STEPS))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.number(value, 0)))
         axes.grid(visible=True, axis="y")
         axes.set_axisbelow(True)
-        legend(axes, 184, [("accepted", GOOD, 0.9), ("sent to review", MUTED, 0.4)])
-        return render(figure, f"Predictions of each {unit}, and how many of them were accepted")
+        names = [(wording.say("accepted"), GOOD, 0.9), (wording.say("sent to review"), MUTED, 0.4)]
+        legend(axes, 184, names)
+        return render(figure, wording.say(VOLUMES[unit]))
+
+
+def bar_name(start: date, unit: Unit, wording: Wording = ENGLISH) -> str:
+    """What stands below a bar: its first day, its month or its year."""
+    if unit == "year":
+        return str(start.year)
+    return f"{wording.month(start)} {start.year}" if unit == "month" else wording.day(start)
 
 
 def thinned(looks: Sequence[Look]) -> list[Look]:
@@ -142,7 +158,12 @@ def thinned(looks: Sequence[Look]) -> list[Look]:
 
 
 def history_plot(
-    looks: Sequence[Look], trained: float | None, description: str, *, share: bool = True
+    looks: Sequence[Look],
+    trained: float | None,
+    description: str,
+    *,
+    share: bool = True,
+    wording: Wording = ENGLISH,
 ) -> Markup:
     """A figure from 0 to 1 over time with intervals, and what was promised and what training saw.
 
@@ -156,34 +177,34 @@ def history_plot(
         Of the plot.
     share
         Whether the figure is a share, to be written in per cent.
+    wording
+        The language.
     """
     with drawing(f"history {description}"):
-        figure, axes = _over_time(looks)
+        figure, axes = _over_time(looks, wording)
         levels = [one.low for one in looks] + [one.promised for one in looks if one.promised is not None]
         lowest = lower_limit([*levels, *([] if trained is None else [trained])])
         if trained is not None:
             axes.axhline(trained, color=MUTED, linewidth=1.2, linestyle=(0, (1, 3)))
         _promises(axes, looks)
-        share_axis(axes, "y")
+        share_axis(axes, "y", wording)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
         if not share:
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.number(value, 2)))
         axes.set_ylim(lowest, 1 + 0.03 * (1 - lowest))
         return render(figure, description)
 
 
-def overconfidence_plot(looks: Sequence[Look], description: str) -> Markup:
+def overconfidence_plot(looks: Sequence[Look], description: str, wording: Wording = ENGLISH) -> Markup:
     """Mean confidence minus accuracy over time, in points; an honest model is at 0."""
     with drawing("overconfidence"):
-        figure, axes = _over_time(looks)
+        figure, axes = _over_time(looks, wording)
         axes.axhline(0, color=MUTED, linewidth=1.2, linestyle=(0, (4, 4)))
         low, high = min([-0.02, *(one.low for one in looks)]), max([0.02, *(one.high for one in looks)])
         room = 0.05 * (high - low)
         axes.set_ylim(low - room, high + room)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
-        axes.yaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{100 * value:+.3g}" if value else "0")
-        )
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _points(value, wording)))
         axes.grid(visible=True, axis="y")
         axes.set_axisbelow(True)
         return render(figure, description)
@@ -207,7 +228,7 @@ def legend(axes: Axes, height: float, entries: Sequence[tuple[str, str, float]],
         left += 34 + 6.3 * len(name)
 
 
-def _over_time(looks: Sequence[Look]) -> tuple[Figure, Axes]:
+def _over_time(looks: Sequence[Look], wording: Wording) -> tuple[Figure, Axes]:
     figure = canvas(_WIDTH, 226)
     axes = panel(figure, 52, 12, _WIDTH - 82, 186)
     moments = [_place(one.at) for one in looks]
@@ -227,15 +248,22 @@ def _over_time(looks: Sequence[Look]) -> tuple[Figure, Axes]:
     room = max(1.5, 0.05 * (last - first))
     axes.set_xlim(first - room, last + room)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(_moment_label(last - first > 300)))
+    axes.xaxis.set_major_formatter(FuncFormatter(_moment_label(last - first > 300, wording)))
     return figure, axes
 
 
-def _moment_label(years: bool) -> Any:
+def _points(value: float, wording: Wording) -> str:
+    """A difference of shares in points, with its sign, and with decimals where it has some."""
+    points = round(100 * value, 1)
+    sign = "+" if points > 0 else ""
+    return f"{sign}{wording.number(points, 0 if points == round(points) else 1)}"
+
+
+def _moment_label(years: bool, wording: Wording) -> Any:
     def label(place: float, _: int | None = None) -> str:
         if place != round(place) or place < 1:
             return ""
-        return _day(date.fromordinal(round(place)), "month" if years else "day")
+        return bar_name(date.fromordinal(round(place)), "month" if years else "day", wording)
 
     return label
 
@@ -264,9 +292,3 @@ def _start(day: date, unit: Unit) -> date:
     if unit == "month":
         return day.replace(day=1)
     return day.replace(month=1, day=1) if unit == "year" else day
-
-
-def _day(day: date, unit: Unit) -> str:
-    month = _MONTHS[day.month - 1]
-    names = {"month": f"{month} {day.year}", "year": f"{day.year}"}
-    return names.get(unit, f"{day.day} {month}")

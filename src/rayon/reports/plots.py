@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rayon.learning.bootstrap import exact_interval
 from rayon.learning.curves import CoveragePoint, ReliabilityBin
 from rayon.reports.svg import BAD, GOOD, INK, LINE, MUTED, PANEL, canvas, drawing, panel, render, short
+from rayon.reports.wording import ENGLISH, Wording
 
 MAX_CODES = 40
 """Codes that a confusion matrix shows one by one; beyond, the rarest are put together."""
@@ -23,7 +24,7 @@ _MARGIN = 250
 _LABEL_LENGTH = 34
 
 
-def reliability_plot(bins: Sequence[ReliabilityBin]) -> Markup:
+def reliability_plot(bins: Sequence[ReliabilityBin], wording: Wording = ENGLISH) -> Markup:
     """Accuracy against confidence, with the number of listings in each bin below."""
     with drawing("reliability"):
         figure = canvas(520, 440)
@@ -38,20 +39,20 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> Markup:
                 )
         curve.plot(x, y, color=GOOD, linewidth=2, marker="o", markersize=6, markeredgewidth=0)
         for axes in (curve, counts):
-            share_axis(axes, "x")
+            share_axis(axes, "x", wording)
             axes.set_xlim(0, 1.01)
-        share_axis(curve, "y")
+        share_axis(curve, "y", wording)
         curve.set_ylim(0, 1.03)
-        curve.set_ylabel("share that is right")
+        curve.set_ylabel(wording.say("share that is right"))
         width = 0.9 * (bins[0].high - bins[0].low) if bins else 0.05
         counts.bar(
             [(one.low + one.high) / 2 for one in bins], [one.n for one in bins], width, color=MUTED, alpha=0.5
         )
         counts.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        counts.set_ylabel("listings")
-        counts.set_xlabel("confidence")
+        counts.set_ylabel(wording.say("listings"))
+        counts.set_xlabel(wording.say("confidence"))
         curve.tick_params(labelbottom=False)
-        return render(figure, "Reliability diagram: share of right answers against confidence")
+        return render(figure, wording.say("Reliability diagram: share of right answers against confidence"))
 
 
 def coverage_plot(
@@ -69,7 +70,7 @@ def coverage_plot(
         if promised is not None:
             axes.axhline(promised, color=BAD, linewidth=1.2, linestyle=(0, (4, 3)))
             axes.text(
-                0.005, promised - 0.012 * (1.02 - lowest), f"promised {_percent(promised)}",
+                0.005, promised - 0.012 * (1.02 - lowest), f"promised {ENGLISH.percent(promised)}",
                 color=BAD, va="top", ha="left", fontsize=11,
             )  # fmt: skip
         if operating is not None:
@@ -186,7 +187,7 @@ def _operating_point(axes: Axes, coverage: float, precision: float) -> None:
     axes.plot([coverage], [precision], "o", color=BAD, markersize=9, markeredgewidth=0)
     left = coverage > 0.45
     axes.annotate(
-        f"accepted {_percent(coverage)}, right {_percent(precision)}",
+        f"accepted {ENGLISH.percent(coverage)}, right {ENGLISH.percent(precision)}",
         (coverage, precision),
         xytext=(-10 if left else 10, -9 if left else 9),
         textcoords="offset points",
@@ -197,10 +198,10 @@ def _operating_point(axes: Axes, coverage: float, precision: float) -> None:
     )
 
 
-def share_axis(axes: Axes, which: str) -> None:
+def share_axis(axes: Axes, which: str, wording: Wording = ENGLISH) -> None:
     """Ticks in per cent, and a grid, along ``"x"`` or ``"y"``."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: wording.percent(value)))
     axis.set_major_locator(MaxNLocator(5))
     axes.grid(visible=True)
     axes.set_axisbelow(True)
@@ -210,10 +211,6 @@ def lower_limit(shares: Sequence[float]) -> float:
     """A round share somewhat below the lowest."""
     lowest = min(shares, default=0.0)
     return max(0.0, float(np.floor((lowest - 0.02) * 20) / 20))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
 def _fold(

@@ -1,13 +1,15 @@
 """Matplotlib figures as SVG that can be put inside a page and follows its colours.
 
 Figures are drawn with stand-in colours that become CSS variables, so that one drawing serves the light and
-the dark theme. No pyplot, no date, fixed identifiers: the same figures give the same bytes.
+the dark theme. What Matplotlib writes as styles becomes attributes, which the strictest page allows. No
+pyplot, no date, fixed identifiers: the same figures give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,10 +67,21 @@ _SETTINGS: Any = {
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
+_STROKES = 'stroke-linejoin="round" stroke-linecap="butt"'
+"""What Matplotlib says of all lines in a stylesheet of its own."""
+
+_FONT = re.compile(r"([\d.]+)px .*")
+
+
+_DRAWING = threading.RLock()
+"""Held while a figure is made: Matplotlib's settings are those of the whole process."""
+
+
 @contextmanager
 def drawing(name: str) -> Iterator[None]:
     """Settings under which figures are made and rendered; ``name`` makes their identifiers unique."""
-    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
+    settings = {**_SETTINGS, "svg.hashsalt": name}
+    with _DRAWING, matplotlib.rc_context(settings), warnings.catch_warnings():
         # The browser picks the font; what Matplotlib's own lacks is no concern of ours.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         yield
@@ -101,7 +114,7 @@ def render(figure: Figure, description: str) -> Markup:
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
         f'aria-label="{escape(description)}" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}">'
+        f'viewBox="0 0 {width} {height}" {_STROKES}>'
     )
     return Markup(head + _body(buffer.getvalue()))  # noqa: S704  # Matplotlib escapes all text
 
@@ -122,8 +135,21 @@ def _body(document: str) -> str:
     start = document.index(">", document.index("<svg")) + 1
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", document[start:], flags=re.DOTALL)
     body = re.sub(r'(<g) id="[^"]*"', r"\1", body)  # groups are numbered anew in every figure of the page
-    body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font: \1px var(--sans)", body)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r'style="([^"]*)"', lambda found: _attributes(found[1]), body)
     for stand_in, variable in _VARIABLES.items():
         body = body.replace(stand_in, variable)
     return body.strip()
+
+
+def _attributes(style: str) -> str:
+    """A style as attributes of the element; the font is left to the page."""
+    written = []
+    for declaration in style.split(";"):
+        name, _, value = (part.strip() for part in declaration.partition(":"))
+        if name == "font" and (size := _FONT.match(value)):
+            written.append(f'font-size="{size[1]}"')
+        elif name and name != "font-family":
+            written.append(f'{name}="{value}"')
+    return " ".join(written)

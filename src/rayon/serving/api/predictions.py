@@ -81,12 +81,7 @@ async def predict(
     begin = time.perf_counter()
     listing = await _read_listing(request)
     served = services(request)
-    (stored,) = await _predict(served, [listing], user)
-    if not stored.code:
-        raise ListingError(
-            f"The listing cannot be classified: {stored.error}",
-            "Send a title, a description or a picture that can be used",
-        )
+    stored = await predict_listing(served, listing, user)
     answer = PredictionOut.of(stored, await _everything(served, listing) if full else None)
     return AnswerOut(**dict(answer), milliseconds=_since(begin))
 
@@ -98,7 +93,7 @@ async def predict(
 async def predict_batch(request: Request, user: Client, batch: BatchIn) -> BatchOut:
     """Classify up to 1,000 listings at once; those that cannot be are listed apart."""
     begin = time.perf_counter()
-    stored = await _predict(services(request), [item.listing() for item in batch.listings], user)
+    stored = await predict_listings(services(request), [item.listing() for item in batch.listings], user)
     return BatchOut(
         predictions=[PredictionOut.of(one) for one in stored if one.code],
         failures=[
@@ -138,6 +133,7 @@ class Filters(BaseModel):
     since: Moment | None = None
     until: Moment | None = None
     validated: bool | None = None
+    correct: bool | None = None
     queued: bool | None = None
     min_confidence: Annotated[float, Query(ge=0, le=1)] | None = None
     max_confidence: Annotated[float, Query(ge=0, le=1)] | None = None
@@ -203,7 +199,35 @@ def visible_prediction(served: Services, prediction_id: str, user: User) -> Stor
     return stored
 
 
-async def _predict(served: Services, listings: Sequence[Listing], user: User) -> list[StoredPrediction]:
+async def predict_listing(served: Services, listing: Listing, user: User) -> StoredPrediction:
+    """Classify one listing for a user, and store the prediction.
+
+    Raises
+    ------
+    ListingError
+        When there is nothing in it to classify.
+    OverloadedError
+        As in `predict_listings`.
+    """
+    (stored,) = await predict_listings(served, [listing], user)
+    if not stored.code:
+        raise ListingError(
+            f"The listing cannot be classified: {stored.error}",
+            "Send a title, a description or a picture that can be used",
+        )
+    return stored
+
+
+async def predict_listings(
+    served: Services, listings: Sequence[Listing], user: User
+) -> list[StoredPrediction]:
+    """Classify listings for a user, and store what was answered; one without a code is not stored.
+
+    Raises
+    ------
+    OverloadedError
+        When too many listings wait already, or no answer comes in time.
+    """
     served.predictions.refuse_if_full(len(listings))  # before their pictures are kept
     prepare = served.recorder.prepare
     if any(listing.image is not None for listing in listings):

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from rayon.serving.web import account, classify, explanation, predictions, review, start, static_files
+from rayon.serving.web import (
+    account,
+    classify,
+    explanation,
+    models,
+    monitoring,
+    predictions,
+    retrainings,
+    review,
+    start,
+    static_files,
+)
 from rayon.serving.web.forms import check_form
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
-for pages in (static_files, start, account, review, classify, explanation, predictions):
+for pages in (
+    static_files,
+    start,
+    account,
+    review,
+    classify,
+    explanation,
+    predictions,
+    models,
+    monitoring,
+    retrainings,
+):
     router.include_router(pages.router)
