@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from rayon.serving.web import (
     account,
     classify,
+    documentation,
     explanation,
     models,
     monitoring,
@@ -20,6 +21,7 @@ from rayon.serving.web.forms import check_form
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
 for pages in (
+    documentation,
     static_files,
     start,
     account,
