@@ -83,7 +83,9 @@ def test_identifiers_are_unique_and_sort_by_time() -> None:
         (PredictionFilter(max_confidence=0.6), [2, 1, 0]),
         (PredictionFilter(since=NOW + timedelta(seconds=1), until=NOW + timedelta(seconds=3)), [2, 1]),
         (PredictionFilter(queued=False), [3, 1]),
-        (PredictionFilter(validated=True), [2]),
+        (PredictionFilter(validated=True), [3, 2]),
+        (PredictionFilter(correct=True), [2]),
+        (PredictionFilter(correct=False), [3]),
         (PredictionFilter(validated=False, decision="review"), [0]),
         (PredictionFilter(user_id="nobody"), []),
     ],
@@ -100,6 +102,7 @@ def test_filters(database: Database, wanted: PredictionFilter, expected: list[in
     put(database, *rows)
     with database.write() as connection:
         add_validation(connection, ids[2], None, "right", "2060", "", NOW)
+        add_validation(connection, ids[3], None, "wrong", "10", "", NOW)
     with database.read() as connection:
         found = list_predictions(connection, wanted, 10)
         assert [ids.index(one.id) for one in found] == expected

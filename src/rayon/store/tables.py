@@ -94,7 +94,7 @@ predictions = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("created_at", Moment, nullable=False, index=True),
-    Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("user_id", String(36), ForeignKey("users.id", ondelete="SET NULL")),
     Column("job_id", String(36), ForeignKey("jobs.id", ondelete="SET NULL"), index=True),
     Column("job_row", Integer),
     Column("designation", Text, nullable=False),
@@ -102,7 +102,7 @@ predictions = Table(
     Column("productid", String(200), nullable=False, index=True),
     Column("imageid", String(200), nullable=False),
     Column("image", String(64), index=True),
-    Column("code", String(200), nullable=False, index=True),
+    Column("code", String(200), nullable=False),
     Column("label", Text, nullable=False),
     Column("confidence", Float, nullable=False),
     Column("decision", String(10), nullable=False),
@@ -127,6 +127,9 @@ predictions = Table(
     Column("near_key", String(16)),
     Column("near_rank", Integer),
     Index("ix_predictions_near_key_near_rank", "near_key", "near_rank"),
+    # Lists are newest first, and ids sort by time.
+    Index("ix_predictions_user_id_id", "user_id", "id"),
+    Index("ix_predictions_code_id", "code", "id"),
 )
 
 

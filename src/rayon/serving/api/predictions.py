@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -17,9 +15,10 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from rayon.data.listings import Listing
-from rayon.errors import ListingError, NotFoundError, OverloadedError
+from rayon.errors import NotFoundError
 from rayon.operations.accounts import Role
 from rayon.serving.auth import Client
+from rayon.serving.predicting import predict_listing, predict_listings
 from rayon.serving.problems import problem_responses
 from rayon.serving.schemas import (
     AnswerOut,
@@ -196,54 +195,6 @@ def visible_prediction(served: Services, prediction_id: str, user: User) -> Stor
         stored = find_prediction(connection, prediction_id[:36])
     if stored is None or (user.role == Role.CLIENT and stored.user_id != user.id):
         raise NotFoundError(f"There is no prediction {prediction_id[:80]!r}", "Check its id")
-    return stored
-
-
-async def predict_listing(served: Services, listing: Listing, user: User) -> StoredPrediction:
-    """Classify one listing for a user, and store the prediction.
-
-    Raises
-    ------
-    ListingError
-        When there is nothing in it to classify.
-    OverloadedError
-        As in `predict_listings`.
-    """
-    (stored,) = await predict_listings(served, [listing], user)
-    if not stored.code:
-        raise ListingError(
-            f"The listing cannot be classified: {stored.error}",
-            "Send a title, a description or a picture that can be used",
-        )
-    return stored
-
-
-async def predict_listings(
-    served: Services, listings: Sequence[Listing], user: User
-) -> list[StoredPrediction]:
-    """Classify listings for a user, and store what was answered; one without a code is not stored.
-
-    Raises
-    ------
-    OverloadedError
-        When too many listings wait already, or no answer comes in time.
-    """
-    served.predictions.refuse_if_full(len(listings))  # before their pictures are kept
-    prepare = served.recorder.prepare
-    if any(listing.image is not None for listing in listings):
-        questions = await run_in_threadpool(lambda: [prepare(listing) for listing in listings])
-    else:
-        questions = [prepare(listing) for listing in listings]
-    future = served.predictions.submit(questions, user.id)
-    try:
-        stored = await asyncio.wait_for(asyncio.wrap_future(future), served.deadline)
-    except TimeoutError:
-        raise OverloadedError(
-            f"No answer came within {served.deadline:g} s", "Try again in a moment"
-        ) from None
-    served.metrics.count_rejected_images(
-        sum(one.listing.has_image and one.image is None for one in questions)
-    )
     return stored
 
 

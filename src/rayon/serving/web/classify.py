@@ -10,8 +10,9 @@ from rayon.data.image import MAX_BYTES
 from rayon.data.listings import Listing
 from rayon.errors import ListingError, OverloadedError, RayonError
 from rayon.serving.api.explanations import kept_listing
-from rayon.serving.api.predictions import predict_listing, visible_prediction
+from rayon.serving.api.predictions import visible_prediction
 from rayon.serving.auth import Client
+from rayon.serving.predicting import predict_listing
 from rayon.serving.services import Services, services
 from rayon.serving.web.forms import file_of, text_of
 from rayon.serving.web.judging import judging_values

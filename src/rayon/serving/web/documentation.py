@@ -30,7 +30,7 @@ def documentation(request: Request) -> Response:
 def kind_of(schema: Mapping[str, Any]) -> str:
     """What a value is, in a few words."""
     if "$ref" in schema:
-        return schema["$ref"].rpartition("/")[2]
+        return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
         return " or ".join(kind_of(one) for one in schema["anyOf"])
     if "enum" in schema:
@@ -40,7 +40,7 @@ def kind_of(schema: Mapping[str, Any]) -> str:
     kind = str(schema.get("type", "anything"))
     if kind == "array":
         return f"list of {kind_of(schema.get('items', {}))}"
-    return {"null": "null"}.get(kind, schema.get("format", kind))
+    return str(schema.get("format", kind))
 
 
 def schema_of(content: Mapping[str, Any] | None) -> list[tuple[str, str]]:

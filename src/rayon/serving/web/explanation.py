@@ -28,6 +28,9 @@ _FAINT = 0.15
 _LEAST_STRONGEST = 0.2
 """Log-odds: where even the strongest weight is smaller, marks stay pale."""
 
+_LEAST_SAID = 0.01
+"""Log-odds from which a word is named."""
+
 _LEAST_ALIKE = 0.1
 """Similarity below which a known listing only looks alike by chance."""
 
@@ -91,7 +94,7 @@ def _shown(stored: StoredPrediction, explanation: Explanation) -> dict[str, Any]
         "title": marked(stored.designation, _of_field(explanation.words, "designation")),
         "description": marked(stored.description, _of_field(explanation.words, "description")),
         "strongest": {
-            side: _once(word.word for word in strongest(explanation.words) if word.weight * sign > 0.01)
+            side: _once(strongest([word for word in explanation.words if sign * word.weight > _LEAST_SAID]))
             for side, sign in sides.items()
         },
         "neighbours": [one for one in explanation.neighbours if one.similarity >= _LEAST_ALIKE],
@@ -128,9 +131,9 @@ def grid(regions: Sequence[Sequence[float]]) -> list[Cell]:
     ]
 
 
-def _once(words: Iterable[str]) -> list[str]:
+def _once(words: Iterable[WordWeight]) -> list[str]:
     """Each word once, however it is written."""
-    return list({word.casefold(): word for word in words}.values())
+    return list({word.word.casefold(): word.word for word in words}.values())
 
 
 def _of_field(words: Sequence[WordWeight], field: str) -> list[WordWeight]:

@@ -13,7 +13,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from rayon import __version__
 from rayon.operations.accounts import Role
 from rayon.operations.sessions import form_token
 from rayon.serving.services import services
@@ -87,7 +86,6 @@ def _surroundings(request: Request, language: Language) -> dict[str, Any]:
         "address": f"{path}?{request.url.query}" if request.url.query else path,
         "csrf": form_token(request.scope.get("rayon_session", "")),
         "done": request.query_params.get("done", ""),
-        "version": __version__,
         "label": _labels(request, language),
     }
 

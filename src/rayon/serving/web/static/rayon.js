@@ -127,7 +127,16 @@ function pictures(root) {
   }
 }
 
+/** Tables that are wider than the window can be scrolled with the keyboard. */
+function scrollable(root) {
+  for (const element of root.querySelectorAll(".scroll, figure")) {
+    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+  }
+}
+
 function prepare(root) {
+  scrollable(root);
   localTimes(root);
   forms(root);
   drafts(root);
@@ -137,4 +146,5 @@ function prepare(root) {
 
 // A page that comes back from the browser's memory may be sent again.
 addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => delete form.dataset.sent));
+addEventListener("resize", () => scrollable(document));
 prepare(document);

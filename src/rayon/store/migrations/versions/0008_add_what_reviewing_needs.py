@@ -1,4 +1,4 @@
-"""Add what reviewing needs: an order by usefulness, words that are stored once, counts by person."""
+"""Add what reviewing needs: an order by usefulness, words that are stored once, and lists newest first."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _INDICES = {
     "ix_predictions_waiting_confidence": ["confidence"],
     "ix_predictions_waiting_code": ["code", "queued_for", "priority"],
 }
+_LISTED = ("user_id", "code")
 
 
 def upgrade() -> None:
@@ -28,6 +29,9 @@ def upgrade() -> None:
     for name, columns in _INDICES.items():
         op.create_index(name, "predictions", columns, sqlite_where=_WAITING, postgresql_where=_WAITING)
     op.create_index("ix_predictions_near_key_near_rank", "predictions", ["near_key", "near_rank"])
+    for column in _LISTED:
+        op.drop_index(f"ix_predictions_{column}", "predictions")
+        op.create_index(f"ix_predictions_{column}_id", "predictions", [column, "id"])
     op.create_index("ix_validations_token", "validations", ["token"], unique=True)
     op.create_index("ix_validations_at", "validations", ["at"])
 
@@ -36,6 +40,9 @@ def downgrade() -> None:
     """Order the queue by age again."""
     for name in ("ix_validations_at", "ix_validations_token"):
         op.drop_index(name, "validations")
+    for column in _LISTED:
+        op.drop_index(f"ix_predictions_{column}_id", "predictions")
+        op.create_index(f"ix_predictions_{column}", "predictions", [column])
     for name in ("ix_predictions_near_key_near_rank", *reversed(_INDICES)):
         op.drop_index(name, "predictions")
     op.create_index("ix_predictions_queue", "predictions", ["queued_for", "validated_at", "id"])
