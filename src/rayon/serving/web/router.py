@@ -11,6 +11,7 @@ from rayon.serving.web import (
     explanation,
     models,
     monitoring,
+    people,
     predictions,
     retrainings,
     review,
@@ -31,6 +32,7 @@ for pages in (
     predictions,
     models,
     monitoring,
+    people,
     retrainings,
 ):
     router.include_router(pages.router)
