@@ -20,8 +20,7 @@ from rayon.serving.web import (
 )
 from rayon.serving.web.forms import check_form
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
-for pages in (
+SUBJECTS = (
     documentation,
     static_files,
     start,
@@ -34,5 +33,9 @@ for pages in (
     monitoring,
     people,
     retrainings,
-):
-    router.include_router(pages.router)
+)
+"""Modules of pages, each with a router."""
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
+for subject in SUBJECTS:
+    router.include_router(subject.router)
