@@ -87,6 +87,11 @@ class Catalogue:
         self._pictures = PictureFolder(folder) if folder and IMAGE not in columns.columns else None
 
     @property
+    def columns(self) -> ColumnMap:
+        """Which of its columns hold which fields."""
+        return self._columns
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files that hold its rows and codes."""
         return (self._table.path, *((self._labels.path,) if self._labels else ()))

@@ -56,8 +56,7 @@ class PictureFolder:
         """The picture of a product, or ``None`` where the folder has none."""
         if not imageid:
             return None
-        imageid, productid = imageid.removesuffix(".0"), productid.removesuffix(".0")
-        for stem in (f"image_{imageid}_product_{productid}", imageid):
+        for stem in picture_stems(productid, imageid):
             for suffix in self._suffixes:
                 name = stem + suffix
                 key = hash(name)
@@ -66,6 +65,12 @@ class PictureFolder:
                     if place < len(hashes) and hashes[place] == key:
                         return folder / name
         return None
+
+
+def picture_stems(productid: str, imageid: str) -> tuple[str, str]:
+    """Names, without their suffix, that the picture of a product may bear."""
+    imageid, productid = imageid.removesuffix(".0"), productid.removesuffix(".0")
+    return f"image_{imageid}_product_{productid}", imageid
 
 
 def named_picture(value: str, root: Path) -> tuple[Path | None, str | None]:

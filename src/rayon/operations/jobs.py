@@ -30,6 +30,7 @@ from rayon.errors import (
     StoreUnavailableError,
 )
 from rayon.operations.archives import remove_folder, unpack_images
+from rayon.operations.job_preview import Preview, make_preview, read_preview, read_thumbnail
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.store import jobs as store
 from rayon.store.database import Database
@@ -43,6 +44,8 @@ PART_ROWS = 64
 LEASE = timedelta(seconds=60)
 """How long a worker may be silent before another takes its job over."""
 
+_DRAFT_AGE = timedelta(days=1)
+_IMAGES = "images.zip"
 _POLL_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
@@ -62,13 +65,34 @@ class Jobs:
         self._database = database
         self.folder = folder
 
-    def submit(self, name: str, file: BinaryIO, images: BinaryIO | None, user_id: str | None) -> Job:
+    def submit(
+        self,
+        name: str,
+        file: BinaryIO,
+        images: BinaryIO | None,
+        user_id: str | None,
+        *,
+        draft: bool = False,
+    ) -> Job:
         """Keep a file of listings, and a ZIP of their pictures, as a new job.
+
+        Drafts of before that nobody has started within a day are removed.
+
+        Parameters
+        ----------
+        name
+            The file's own.
+        file, images
+            What to keep.
+        user_id
+            Who sends it.
+        draft
+            Whether to look at it first; the job then waits for `start`.
 
         Raises
         ------
         CatalogueError
-            When the name does not end with a known suffix.
+            When the name does not end with a known suffix; of a draft, also when the whole job would fail.
         StoreUnavailableError
             When the files cannot be kept.
         """
@@ -84,9 +108,15 @@ class Jobs:
             folder.mkdir(parents=True)
             _copy(file, folder / f"listings{suffix}")
             if images is not None:
-                _copy(images, folder / "images.zip")
+                _copy(images, folder / _IMAGES)
+            kept_name = Path(name).name[-200:]
+            if draft:
+                self._look_at(folder, kept_name)
+            now = datetime.now(UTC)
             with self._database.write() as connection:
-                return store.add_job(connection, job_id, user_id, Path(name).name[-200:], datetime.now(UTC))
+                old = store.delete_drafts_before(connection, now - _DRAFT_AGE)
+                state: store.JobState = "draft" if draft else "waiting"
+                job = store.add_job(connection, job_id, user_id, kept_name, now, state)
         except OSError as error:
             remove_folder(folder)
             raise StoreUnavailableError(
@@ -95,6 +125,41 @@ class Jobs:
         except BaseException:
             remove_folder(folder)
             raise
+        for job_id in old:
+            remove_folder(self.folder / job_id)
+        return job
+
+    def preview(self, job_id: str) -> Preview:
+        """What will be understood of a draft.
+
+        Raises
+        ------
+        NotFoundError
+            When it is none any more.
+        """
+        return read_preview(self.folder / job_id)
+
+    def thumbnail(self, job_id: str, row: int) -> bytes:
+        """The picture of one of the first rows of a draft, a small JPEG.
+
+        Raises
+        ------
+        NotFoundError
+            When it has none.
+        """
+        return read_thumbnail(self.folder / job_id, row)
+
+    def start(self, job_id: str) -> None:
+        """Let a worker have a draft.
+
+        Raises
+        ------
+        ConflictError
+            When it was started or discarded before.
+        """
+        with self._database.write() as connection:
+            if not store.start_job(connection, job_id):
+                raise ConflictError(f"The job {job_id!r} is no draft", "It was started or discarded before")
 
     def find(self, job_id: str, user_id: str | None = None) -> Job:
         """Find a job; with ``user_id``, only one of theirs.
@@ -115,8 +180,13 @@ class Jobs:
         with self._database.read() as connection:
             return store.job_errors(connection, job_id, after, limit)
 
+    def decisions(self, job_id: str) -> dict[str, int]:
+        """How many rows of a job were accepted, and how many are to be reviewed, by the decisions' names."""
+        with self._database.read() as connection:
+            return store.count_decisions(connection, job_id)
+
     def cancel(self, job_id: str) -> None:
-        """Stop a job; what is answered already stays.
+        """Stop a job, or discard a draft; what is answered already stays.
 
         Raises
         ------
@@ -132,6 +202,10 @@ class Jobs:
         """Newest jobs first, of one user or of all."""
         with self._database.read() as connection:
             return store.list_jobs(connection, user_id, before, limit)
+
+    def _look_at(self, folder: Path, name: str) -> None:
+        archive = folder / _IMAGES
+        make_preview(_listings(folder), archive if archive.is_file() else None, name)
 
 
 class _LostError(Exception):
@@ -241,14 +315,12 @@ class Worker:
 
     def _open(self, job: Job) -> Catalogue:
         folder = self._folder / job.id
-        files = sorted(folder.glob("listings.*"))
-        if not files:
-            raise CatalogueError("The file of the job is not there any more", "Send it again")
-        archive, images = folder / "images.zip", folder / "images"
+        file = _listings(folder)
+        archive, images = folder / _IMAGES, folder / "images"
         if archive.is_file():
             unpack_images(archive, images, going_on=self._renewal(job))
             archive.unlink()
-        return open_catalogue(files[0], images=images if images.is_dir() else None)
+        return open_catalogue(file, images=images if images.is_dir() else None)
 
     def _renewal(self, job: Job) -> Callable[[], None]:
         """What to call often during long work: it keeps the job, or says that another worker has it."""
@@ -269,6 +341,13 @@ class Worker:
         with self._database.write() as connection:
             store.finish_job(connection, job.id, self._name, state, datetime.now(UTC), error)
         remove_folder(self._folder / job.id)
+
+
+def _listings(folder: Path) -> Path:
+    files = sorted(folder.glob("listings.*"))
+    if not files:
+        raise CatalogueError("The file of the job is not there any more", "Send it again")
+    return files[0]
 
 
 def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -206,7 +206,7 @@ class JobOut(BaseModel):
     """A file to classify, and how far it is."""
 
     id: str
-    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    state: Literal["draft", "waiting", "running", "done", "failed", "cancelled"]
     file: str
     created_at: datetime
     finished_at: datetime | None

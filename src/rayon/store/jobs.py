@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
-from rayon.store.tables import job_failures, jobs
+from rayon.store.tables import job_failures, jobs, predictions
 
-JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+JobState = Literal["draft", "waiting", "running", "done", "failed", "cancelled"]
+_OPEN: tuple[JobState, ...] = ("draft", "waiting", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Job:
     user_id
         Who asked; ``None`` where they were deleted.
     state
-        ``"waiting"``, ``"running"``, ``"done"``, ``"failed"`` or ``"cancelled"``.
+        ``"draft"`` until somebody starts it, where it came so; ``"waiting"``, ``"running"``, ``"done"``,
+        ``"failed"`` or ``"cancelled"``.
     file
         The name under which the file came.
     rows_done, rows_failed, rows_expected
@@ -49,9 +51,16 @@ class Job:
 _COLUMNS = tuple(jobs.c[name] for name in Job.__slots__)
 
 
-def add_job(connection: Connection, job_id: str, user_id: str | None, file: str, now: datetime) -> Job:
-    """Store a new job that waits for a worker."""
-    job = Job(job_id, user_id, now, None, "waiting", file, 0, 0, 0, "")
+def add_job(
+    connection: Connection,
+    job_id: str,
+    user_id: str | None,
+    file: str,
+    now: datetime,
+    state: JobState = "waiting",
+) -> Job:
+    """Store a new job that waits for a worker, or for somebody who starts it."""
+    job = Job(job_id, user_id, now, None, state, file, 0, 0, 0, "")
     connection.execute(insert(jobs).values({name: getattr(job, name) for name in Job.__slots__}))
     return job
 
@@ -70,6 +79,20 @@ def list_jobs(connection: Connection, user_id: str | None, before: str | None, l
     if before is not None:
         query = query.where(jobs.c.id < before)
     return [Job(*row) for row in connection.execute(query)]
+
+
+def start_job(connection: Connection, job_id: str) -> bool:
+    """Let workers have a draft; whether it was one."""
+    found = connection.execute(
+        update(jobs).where(jobs.c.id == job_id, jobs.c.state == "draft").values(state="waiting")
+    )
+    return bool(found.rowcount)
+
+
+def delete_drafts_before(connection: Connection, before: datetime) -> list[str]:
+    """Delete drafts that were made before a moment and never started, and give their ids."""
+    old = delete(jobs).where(jobs.c.state == "draft", jobs.c.created_at < before)
+    return list(connection.execute(old.returning(jobs.c.id)).scalars())
 
 
 def lease_job(connection: Connection, worker: str, now: datetime, until: datetime) -> Job | None:
@@ -167,7 +190,7 @@ def cancel_job(connection: Connection, job_id: str, now: datetime) -> bool:
     """End a job that has not ended; what is answered already stays. Whether there was something to end."""
     found = connection.execute(
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.state.in_(("waiting", "running")))
+        .where(jobs.c.id == job_id, jobs.c.state.in_(_OPEN))
         .values(state="cancelled", finished_at=now, leased_by=None, leased_until=None)
     )
     return bool(found.rowcount)
@@ -184,11 +207,19 @@ def job_errors(connection: Connection, job_id: str, after: int, limit: int) -> l
     return [(row, error) for row, error in connection.execute(query)]
 
 
+def count_decisions(connection: Connection, job_id: str) -> dict[str, int]:
+    """How many rows of a job got which decision."""
+    query = (
+        select(predictions.c.decision, func.count())
+        .where(predictions.c.job_id == job_id)
+        .group_by(predictions.c.decision)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def open_jobs(connection: Connection) -> list[str]:
     """Ids of the jobs that have not ended."""
-    return list(
-        connection.execute(select(jobs.c.id).where(jobs.c.state.in_(("waiting", "running")))).scalars()
-    )
+    return list(connection.execute(select(jobs.c.id).where(jobs.c.state.in_(_OPEN))).scalars())
 
 
 def delete_of_user(connection: Connection, user_id: str) -> list[str]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from rayon.serving.web import (
     account,
+    batches,
     classify,
     documentation,
     explanation,
@@ -27,6 +28,7 @@ SUBJECTS = (
     account,
     review,
     classify,
+    batches,
     explanation,
     predictions,
     models,

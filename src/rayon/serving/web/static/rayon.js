@@ -43,10 +43,19 @@ async function load(element) {
       element.innerHTML = await answer.text(); // from our own server, which escapes what people wrote
       if (element.querySelector("[data-reload]")) return location.reload();
       prepare(element);
+      say(element);
       if (element.querySelector("[data-done]")) return;
+      element.dataset.load = element.querySelector("[data-next]")?.dataset.next ?? element.dataset.load;
     }
   } catch { /* the connection is gone for the moment */ }
   if (element.dataset.every) setTimeout(load, 1000 * Number(element.dataset.every), element);
+}
+
+/** What a part of the page has to say to who cannot see it; only where it is something new. */
+function say(root) {
+  const live = document.querySelector("[data-live]");
+  const words = root.querySelector("[data-say]")?.dataset.say;
+  if (live && words && live.textContent !== words) live.textContent = words;
 }
 
 /** Forms that ask before they are sent, and that are sent once. */
@@ -135,12 +144,89 @@ function scrollable(root) {
   }
 }
 
+/** A form with large files: they can be dropped, and one sees how much is sent and can stop it. */
+function uploads(root) {
+  for (const form of root.querySelectorAll("form[data-upload]")) {
+    const [box, state] = [form.querySelector("[data-drop]"), form.querySelector("[data-sending]")];
+    const [bar, said, share] = ["progress", "[data-said]", "[data-share]"].map((one) => state.querySelector(one));
+    const [stop, button] = [state.querySelector("[data-stop]"), form.querySelector("button:not([type])")];
+    let sending = null;
+    form.querySelector("[data-drop-hint]").hidden = false;
+    dropping(box, (files) => {
+      for (const file of files) {
+        const chosen = new DataTransfer();
+        chosen.items.add(file);
+        const name = file.name.toLowerCase().endsWith(".zip") ? "images" : "file";
+        form.elements.namedItem(name).files = chosen.files;
+      }
+    });
+    const ended = (words) => {
+      sending = null;
+      delete form.dataset.sent;
+      button.disabled = false;
+      stop.hidden = bar.hidden = true;
+      share.textContent = "";
+      said.textContent = words;
+    };
+    stop.addEventListener("click", () => sending?.abort());
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (sending) return;
+      sending = new XMLHttpRequest();
+      sending.upload.addEventListener("progress", ({ loaded, total }) => {
+        bar.value = loaded / total;
+        share.textContent = `${Math.floor((100 * loaded) / total)} %`;
+      });
+      sending.upload.addEventListener("load", () => {
+        bar.removeAttribute("value"); // how long the server takes is not known
+        share.textContent = "";
+        said.textContent = said.dataset.reads;
+      });
+      sending.addEventListener("load", () => show(sending));
+      sending.addEventListener("error", () => ended(said.dataset.lost));
+      sending.addEventListener("abort", () => ended(said.dataset.stopped));
+      sending.open("POST", form.action);
+      sending.setRequestHeader("Accept", "text/html");
+      sending.setRequestHeader("X-CSRF-Token", document.querySelector("meta[name=csrf]").content);
+      bar.value = 0;
+      said.textContent = said.dataset.sends;
+      state.hidden = stop.hidden = bar.hidden = false;
+      button.disabled = true;
+      sending.send(new FormData(form));
+    });
+  }
+
+  /** Go where the answer leads, or show it in the place of this page. */
+  function show(answer) {
+    if (answer.status < 400) return location.assign(answer.responseURL);
+    const main = new DOMParser().parseFromString(answer.responseText, "text/html").querySelector("#main");
+    document.querySelector("#main").replaceWith(main);
+    prepare(main);
+    main.focus();
+  }
+}
+
+/** A place where files can be dropped. */
+function dropping(box, take) {
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  });
+  box.addEventListener("dragleave", () => box.classList.remove("over"));
+  box.addEventListener("drop", (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    take(event.dataTransfer.files);
+  });
+}
+
 function prepare(root) {
   scrollable(root);
   localTimes(root);
   forms(root);
   drafts(root);
   pictures(root);
+  uploads(root);
   for (const element of root.querySelectorAll("[data-load]")) load(element);
 }
 
