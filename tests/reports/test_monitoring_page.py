@@ -30,7 +30,8 @@ from rayon.operations.live_window import LiveWindow
 from rayon.operations.monitoring import BEFORE, TRAINING, Attention, Monitor, MonitoringReport
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.reports.monitoring import MAX_CODES, write_monitoring_report
-from rayon.reports.monitoring_plots import MAX_BARS, MAX_LOOKS, Look, bars_of, thinned
+from rayon.reports.monitoring_plots import MAX_LOOKS, Look, thinned
+from rayon.reports.volumes import MAX_BARS, bars_of
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
 from rayon.store.predictions import add_validation

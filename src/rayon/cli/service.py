@@ -158,6 +158,7 @@ def serve_process(
                 deadline=settings.deadline,
                 metrics=metrics,
                 admission=Admission(settings.max_waiting),
+                reports=settings.reports,
             )
             app = create_app(services)
             server = Server(app, services, drain_seconds=settings.drain_seconds, ready=ready)

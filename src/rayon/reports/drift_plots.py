@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from rayon.reports.drift_changes import Series
 from rayon.reports.monitoring_plots import LABEL_LENGTH, STEPS, legend
 from rayon.reports.plots import share_axis
 from rayon.reports.svg import BAD, INK, MUTED, canvas, drawing, panel, render, short
 from rayon.reports.wording import ENGLISH, Wording
 
-MAX_BINS = 12
-"""Bins of a signal that are drawn: those that changed most, where there are more."""
-
 _WIDTH = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Shares of the bins of a signal.
-
-    Parameters
-    ----------
-    name
-        Whose they are.
-    n
-        Listings in all bins.
-    shares
-        One a bin, 0 to 1.
-    """
-
-    name: str
-    n: int
-    shares: Sequence[float]
-
-
-def largest_changes(series: Sequence[Series], leave_out: int | None = None) -> list[int]:
-    """The bins whose share differs most between the last series and any other, in their order."""
-    shares = np.array([one.shares for one in series], dtype=np.float64)
-    change = np.abs(shares[:-1] - shares[-1]).max(axis=0)
-    ranked = np.argsort(-change, kind="stable").tolist()
-    return sorted([place for place in ranked if place != leave_out][:MAX_BINS])
 
 
 def shares_plot(

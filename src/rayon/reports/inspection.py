@@ -13,18 +13,7 @@ from rayon.reports.html import render_page, write_file
 from rayon.reports.pictures import thumbnail
 from rayon.reports.plots import bar_plot, histogram_plot
 from rayon.reports.svg import short
-from rayon.reports.words import plain_text
-
-LANGUAGES = {
-    "fr": "French",
-    "en": "English",
-    "de": "German",
-    "es": "Spanish",
-    "it": "Italian",
-    "other": "Other",
-    "unknown": "Not recognised",
-}
-"""Readable names of what the inspection counts."""
+from rayon.reports.words import LANGUAGES, plain_text
 
 MAX_GROUPS = 6
 """Groups of duplicates that the page shows of each kind."""

@@ -10,19 +10,21 @@ from markupsafe import Markup
 
 from rayon import __version__
 from rayon.learning.curves import ReliabilityBin
-from rayon.reports.drift import drift_view
+from rayon.reports.codes import by_need
+from rayon.reports.drift import change_plot, drift_view
+from rayon.reports.drift_changes import change_of, has_drifted, ranked_signals
 from rayon.reports.html import percent, render_page, write_file
 from rayon.reports.monitoring_cards import monitoring_cards
 from rayon.reports.monitoring_plots import (
     Look,
-    bars_of,
     history_plot,
     overconfidence_plot,
     thinned,
-    utc,
     volume_plot,
 )
 from rayon.reports.plots import reliability_plot
+from rayon.reports.volumes import bars_of, utc
+from rayon.reports.wording import ENGLISH, Wording
 
 MAX_CODES = 60
 """Codes that the page lists, so that it stays small whatever the taxonomy."""
@@ -74,7 +76,11 @@ def write_monitoring_report(
 
 
 def monitoring_plot(
-    name: str, document: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = ()
+    name: str,
+    document: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]] = (),
+    labels: Mapping[str, str] | None = None,
+    wording: Wording = ENGLISH,
 ) -> Markup | None:
     """One plot of the page.
 
@@ -82,9 +88,13 @@ def monitoring_plot(
     ----------
     name
         ``"volumes"``, ``"reliability"``, or a figure over time: ``"accuracy"``, ``"weighted_f1"``,
-        ``"accepted_precision"`` or ``"overconfidence"``.
+        ``"accepted_precision"`` or ``"overconfidence"``; or ``"drift-"`` with the name of a signal.
     document, history
         As for `write_monitoring_report`.
+    labels
+        Code to label, of the codes whose label is known.
+    wording
+        The language.
 
     Returns
     -------
@@ -92,13 +102,18 @@ def monitoring_plot(
         ``None`` where there is no such plot, or nothing to draw.
     """
     if name == "volumes" and document["volume"]["predictions"]:
-        return volume_plot(
-            *bars_of(document["volume"]["days"], utc(document["since"]), utc(document["until"]))
-        )
+        since, until = utc(document["since"]), utc(document["until"])
+        return volume_plot(*bars_of(document["volume"]["days"], since, until), wording)
     if name == "reliability" and document["reliability"]:
-        return reliability_plot([ReliabilityBin(**one) for one in document["reliability"]])
-    shown = [(words, figure, before) for words, figure, before in _figures(document) if figure == name]
-    return _over_time([*history, document], document["version"], *shown[0]) if shown else None
+        return reliability_plot([ReliabilityBin(**one) for one in document["reliability"]], wording)
+    if name.startswith("drift-") and document["drift"]:
+        signal = name.removeprefix("drift-")
+        drifted = [one for one in ranked_signals(document["drift"]) if one[0]["name"] == signal]
+        found = [change_of(one) for one in drifted if has_drifted(one)]
+        return change_plot(found[0], labels or {}, wording) if found else None
+    shown = [one for one in _figures(document) if one[1] == name]
+    documents = [*history, document]
+    return _over_time(documents, document["version"], *shown[0], wording) if shown else None
 
 
 def _page(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]], title: str) -> str:
@@ -132,14 +147,6 @@ def _page(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]], tit
         codes=codes[:MAX_CODES],
         more_codes=max(0, len(codes) - MAX_CODES),
         drift=drift_view(document["drift"], {one["code"]: one["label"] for one in codes}),
-    )
-
-
-def by_need(codes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The codes with most listings that are wrong beyond doubt first: by the upper end of the interval."""
-    return sorted(
-        codes,
-        key=lambda one: (-round(one["listings"] * (1 - one["precision"]["high"]), 6), -one["listings"]),
     )
 
 
@@ -210,14 +217,20 @@ def _figures(document: Mapping[str, Any]) -> list[tuple[str, str, float | None]]
 
 
 def _over_time(
-    documents: Sequence[Mapping[str, Any]], version: str, name: str, figure: str, before: float | None
+    documents: Sequence[Mapping[str, Any]],
+    version: str,
+    name: str,
+    figure: str,
+    before: float | None,
+    wording: Wording = ENGLISH,
 ) -> Markup | None:
     looks = thinned(_looks(documents, figure, version))
     if not looks:
         return None
+    description = wording.say("%(figure)s, over time") % {"figure": wording.say(name)}
     if figure == "overconfidence":
-        return overconfidence_plot(looks, f"{name}, over time")
-    return history_plot(looks, before, f"{name}, over time", share=figure != "weighted_f1")
+        return overconfidence_plot(looks, description, wording)
+    return history_plot(looks, before, description, share=figure != "weighted_f1", wording=wording)
 
 
 def _looks(documents: Sequence[Mapping[str, Any]], figure: str, version: str) -> list[Look]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -16,21 +16,17 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rayon.reports.plots import lower_limit, share_axis
 from rayon.reports.svg import BAD, GOOD, MUTED, PANEL, canvas, drawing, panel, render, short
+from rayon.reports.volumes import Bar, Unit, bar_name
 from rayon.reports.wording import ENGLISH, Wording
-
-MAX_BARS = 62
-"""Bars of the volumes; where there would be more, each counts a longer time."""
 
 MAX_LOOKS = 80
 """Earlier looks that are drawn; where there are more, the last one of each of so many equal times."""
 
-LABEL_LENGTH = 24
+LABEL_LENGTH = 22
 """Characters of what stands beside a bar, or in a legend."""
 
 STEPS = (1, 2, 5, 10)
 """Of the ticks, times a power of ten."""
-
-Unit = Literal["day", "week", "month", "year"]
 
 VOLUMES: Mapping[Unit, str] = {
     "day": "Predictions of each day, and how many of them were accepted",
@@ -41,23 +37,6 @@ VOLUMES: Mapping[Unit, str] = {
 """What is seen on the plot of volumes."""
 
 _WIDTH = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """Predictions of some time.
-
-    Parameters
-    ----------
-    start
-        Its first day.
-    predictions, accepted
-        How many were made, and how many of them were accepted.
-    """
-
-    start: date
-    predictions: int
-    accepted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,38 +63,6 @@ class Look:
     promised: float | None = None
 
 
-def utc(moment: str) -> datetime:
-    """A moment in ISO 8601; without a time zone it is in UTC."""
-    found = datetime.fromisoformat(moment)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def bars_of(days: Sequence[Mapping[str, Any]], since: datetime, until: datetime) -> tuple[Unit, list[Bar]]:
-    """Put days together so that there are at most `MAX_BARS` bars, and none is left out.
-
-    Parameters
-    ----------
-    days
-        With ``day``, ``predictions`` and ``accepted``; days without predictions are absent.
-    since, until
-        Ends of the window. Of one that lasts many years, what lies before the first prediction is left out.
-    """
-    first, last = since.date(), max(since, until - timedelta(microseconds=1)).date()
-    made = {date.fromisoformat(one["day"]): (one["predictions"], one["accepted"]) for one in days}
-    length = (last - first).days + 1
-    unit: Unit = "day" if length <= MAX_BARS else "week" if length <= 7 * (MAX_BARS - 1) else "month"
-    if length > 28 * MAX_BARS:
-        unit, first = "year", min(made, default=last)
-    total: dict[date, tuple[int, int]] = {}
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        start = _start(day, unit)
-        predictions, accepted = made.get(day, (0, 0))
-        before = total.get(start, (0, 0))
-        total[start] = before[0] + predictions, before[1] + accepted
-    return unit, [Bar(start, *counts) for start, counts in total.items()]
-
-
 def volume_plot(unit: Unit, bars: Sequence[Bar], wording: Wording = ENGLISH) -> Markup:
     """Predictions over time; the accepted ones are the lower part of a bar."""
     with drawing("volumes"):
@@ -137,13 +84,6 @@ def volume_plot(unit: Unit, bars: Sequence[Bar], wording: Wording = ENGLISH) -> 
         names = [(wording.say("accepted"), GOOD, 0.9), (wording.say("sent to review"), MUTED, 0.4)]
         legend(axes, 184, names)
         return render(figure, wording.say(VOLUMES[unit]))
-
-
-def bar_name(start: date, unit: Unit, wording: Wording = ENGLISH) -> str:
-    """What stands below a bar: its first day, its month or its year."""
-    if unit == "year":
-        return str(start.year)
-    return f"{wording.month(start)} {start.year}" if unit == "month" else wording.day(start)
 
 
 def thinned(looks: Sequence[Look]) -> list[Look]:
@@ -284,11 +224,3 @@ def _promises(axes: Axes, looks: Sequence[Look]) -> None:
     for (start, end), level in zip(pairwise(ends), promised, strict=True):
         if level is not None:
             axes.plot([start, end], [level] * 2, **style)
-
-
-def _start(day: date, unit: Unit) -> date:
-    if unit == "week":
-        return day - timedelta(days=min(day.weekday(), day.toordinal() - 1))
-    if unit == "month":
-        return day.replace(day=1)
-    return day.replace(month=1, day=1) if unit == "year" else day

@@ -20,6 +20,7 @@ from rayon.operations.retrainings import Retrainings
 from rayon.operations.sessions import Sessions
 from rayon.serving.admission import Admission
 from rayon.serving.metrics import Metrics
+from rayon.serving.plot_cache import PlotCache
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 
@@ -52,12 +53,18 @@ class Services:
         Held while the gate judges: once at a time in this process.
     looking
         Held while somebody has the live service looked at, likewise.
+    look_failed
+        Set where the last look that a page began has failed.
     mirror
         Called when the champion has changed, or a model has come; shows it elsewhere, and makes nobody wait.
     metrics
         What the processes of this service count.
     admission
         How many requests for predictions may be under way.
+    plots
+        Plots of looks at the live service, which take longer to draw than to keep.
+    reports
+        Folder of the monthly reports; ``None`` where none are written.
     """
 
     database: Database
@@ -75,10 +82,13 @@ class Services:
     gate_seconds: float = 600.0
     judging: threading.Lock = field(default_factory=threading.Lock)
     looking: threading.Lock = field(default_factory=threading.Lock)
+    look_failed: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     mirror: Callable[[], None] = lambda: None
     metrics: Metrics = field(default_factory=Metrics)
     admission: Admission = field(default_factory=lambda: Admission(MAX_WAITING))
+    plots: PlotCache = field(default_factory=PlotCache)
+    reports: Path | None = None
 
     def is_full(self) -> bool:
         """Whether another request for a prediction could not be answered in time."""

@@ -55,15 +55,6 @@ def test_pages_are_for_everybody_and_fit_a_phone(
 
 
 @pytest.mark.proof
-def test_plots_are_drawn_after_the_page(visit: Callable[..., Page], lived_in: dict[str, str]) -> None:
-    page = visit("reviewer", "/monitoring", language="fr")
-    volumes = page.locator("[data-load$=volumes] svg")
-    expect(volumes).to_be_visible()
-    assert "[style]" not in page.content()
-    assert page.locator("svg [style]").count() == 0
-
-
-@pytest.mark.proof
 def test_promoting_says_what_will_change_and_rolling_back_undoes_it(
     visit: Callable[..., Page], served: Services, lived_in: dict[str, str]
 ) -> None:

@@ -62,7 +62,7 @@ def least_role(method: str, path: str) -> str:
 
 
 def filled(path: str) -> str:
-    return re.sub(r"{(\w+)}", "1", path)
+    return re.sub(r"{[^}]+}", "1", path)
 
 
 @pytest.fixture
@@ -93,12 +93,14 @@ def test_every_page_is_for_its_role(browser: Callable[[str], httpx.Client]) -> N
             continue  # it would end the sessions of the others' requests
         needed = least_role(method, path)
         for role in RANK:
+            allowed = RANK.index(role) >= RANK.index(needed)
+            if allowed and (method, path) == ("POST", "/monitoring"):
+                continue  # it would begin a look
             headers = {"X-CSRF-Token": token_of(clients[role])} if role != NOBODY else {}
             answer = clients[role].request(method, filled(path), headers=headers)
             refused = answer.status_code in (401, 403) or "/sign-in" in answer.headers.get("location", "")
             if path in ("/sign-in", "/language"):
                 continue
-            allowed = RANK.index(role) >= RANK.index(needed)
             assert refused != allowed, (method, path, role, answer.status_code)
 
 

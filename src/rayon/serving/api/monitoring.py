@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from rayon.errors import ConflictError, NotFoundError, OverloadedError, RayonError
-from rayon.operations.children import run_child
+from rayon.errors import NotFoundError
 from rayon.serving.auth import Reviewer
 from rayon.serving.lifecycle_schemas import (
     LookIn,
@@ -17,14 +14,12 @@ from rayon.serving.lifecycle_schemas import (
     MonitoringRunOut,
     MonitoringRunsOut,
 )
+from rayon.serving.looking import look_now
 from rayon.serving.problems import problem_responses
 from rayon.serving.services import services
 from rayon.store.monitoring import find_run, list_runs
 
-_FINE = (0, 3)
-_SECONDS = 600.0
 _LARGEST = 2**31 - 1
-_LOG = logging.getLogger(__name__)
 
 router = APIRouter(tags=["model"])
 
@@ -46,23 +41,7 @@ def list_(
 @router.post("/monitoring", responses=problem_responses(400, 409, 422, 503))
 def look(request: Request, user: Reviewer, asked: LookIn) -> MonitoringReportOut:
     """Have the live service looked at now; it takes some seconds, in a process of its own."""
-    served = services(request)
-    if asked.since is not None and asked.since >= datetime.now(UTC):
-        raise RayonError("The window is empty", "Give a moment that is past")
-    if not served.looking.acquire(blocking=False):
-        raise ConflictError("Somebody has the live service looked at already", "Wait for its end")
-    try:
-        arguments = ["monitor", "--json", f"--actor={user.name}"]
-        if asked.since is not None:
-            arguments.append(f"--since={asked.since.isoformat()}")
-        if served.pinned is not None:
-            arguments.append(f"--model={served.pinned}")
-        ended = run_child(arguments, _SECONDS, lambda: not served.stopping.is_set())
-    finally:
-        served.looking.release()
-    if ended.code not in _FINE:
-        _LOG.error("rayon monitor has ended with %d: %s", ended.code, ended.answer)  # what it says is for us
-        raise OverloadedError("The look has failed", "The log of the service says why")
+    look_now(services(request), user.name, asked.since)
     return _newest(request)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -49,16 +50,33 @@ def translator(language: Language) -> Callable[[str], str]:
 def translate_message(message: str, language: Language) -> str:
     """A sentence that was made elsewhere, with names and figures in it, in the language of the page.
 
-    Sentences that are not known stay in English: better that than nothing.
+    Sentences that are not known stay in English: better that than nothing. The full stop may be missing.
     """
     if language == "en":
         return message
     if message in french():
         return french()[message]
+    bare = message.removesuffix(".")
     for pattern, translated in _patterns():
-        if match := pattern.fullmatch(message):
-            return translated.format(*match.groups())
+        if match := pattern.fullmatch(bare):
+            with suppress(LookupError):  # a gap has something else than the pattern is for
+                return translated.format(*map(_Gap, match.groups())) + message[len(bare) :]
     return message
+
+
+class _Gap(str):
+    """What fills a gap of a message; after a colon, the French one says how it is put there."""
+
+    __slots__ = ()
+
+    def __format__(self, how: str) -> str:
+        if how == "figure":
+            return self.replace(",", _THIN).replace(".", ",").replace("%", f"{_THIN}%")
+        if how == "word":
+            return french()[self]
+        if how == "list":
+            return ", ".join(translate_message(one, "fr") for one in self.split(", "))
+        return translate_message(self, "fr") if how == "sentence" else str(self)
 
 
 @cache
@@ -71,10 +89,13 @@ def french() -> Mapping[str, str]:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Messages with gaps, ``{}``, the ones with most fixed text first."""
+    """Messages with gaps, ``{}``, the ones with most fixed text first; without full stops."""
     messages = sorted(_read("messages.json").items(), key=lambda one: -len(one[0].replace("{}", "")))
     return [
-        (re.compile("(.*?)".join(re.escape(part) for part in english.split("{}")), re.DOTALL), text)
+        (
+            re.compile("(.*?)".join(map(re.escape, english.removesuffix(".").split("{}"))), re.DOTALL),
+            text.removesuffix("."),
+        )
         for english, text in messages
     ]
 

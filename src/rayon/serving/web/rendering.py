@@ -131,6 +131,7 @@ def environment(language: Language) -> Environment:
         moment=formats.moment,
         size=formats.size,
         message=lambda text: translate_message(text, language),
+        say=say,  # of texts that come from elsewhere: `_` takes what it is given for our own, and safe
     )
     made.globals.update(static=static_address, interval=formats.interval, with_query=_with_query)
     return made
