@@ -59,7 +59,10 @@ LINK = b"a symbolic link"
 
 
 def as_of_the_first_migration(members: Members, about: dict[str, Any]) -> None:
-    """What a Rayon of that time would have written: no jobs, and predictions that know of none."""
+    """What a Rayon of that time would have written: no jobs, and predictions that know of none.
+
+    Nor do they know of the order of the review queue, or validations of tokens.
+    """
     about |= {"revision": "0001", "jobs": 0}
     later = (
         "jobs",
@@ -80,9 +83,11 @@ def as_of_the_first_migration(members: Members, about: dict[str, Any]) -> None:
     ]:
         del members[name]
     about["rows"] = {name: n for name, n in about["rows"].items() if name not in later}
-    lines = gzip.decompress(members["tables/predictions.jsonl.gz"]).decode().strip().split("\n")
-    old = [{key: value for key, value in json.loads(line).items() if "job" not in key} for line in lines]
-    members["tables/predictions.jsonl.gz"] = gzip.compress("\n".join(map(json.dumps, old)).encode())
+    newer = {"job_id", "job_row", "priority", "near_key", "near_rank", "token"}
+    for table in ("predictions", "validations"):
+        lines = gzip.decompress(members[f"tables/{table}.jsonl.gz"]).decode().strip().split("\n")
+        old = [{key: value for key, value in json.loads(line).items() if key not in newer} for line in lines]
+        members[f"tables/{table}.jsonl.gz"] = gzip.compress("\n".join(map(json.dumps, old)).encode())
 
 
 def from_the_future(members: Members, about: dict[str, Any]) -> None:
