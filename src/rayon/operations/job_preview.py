@@ -278,7 +278,7 @@ def _named_by(listings: Path, names: Iterable[str]) -> Iterator[str]:
         full.add(Path(id_text(raw.values.get(IMAGE)).strip()).name)
         ids = (id_text(raw.values.get(field)) for field in ("productid", "imageid"))
         stems.update(picture_stems(*ids))
-    return (name for name in names if name in full or Path(name).stem in stems)
+    return (name for name in names if name in full or name.rpartition(".")[0] in stems)
 
 
 class _Reasons:

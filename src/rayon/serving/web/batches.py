@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from rayon.data.columns import ALIASES
 from rayon.errors import CatalogueError, ConflictError, RayonError
@@ -97,6 +98,8 @@ async def send(request: Request, user: Client) -> Response:
                 user.id,
                 draft=True,
             )
+    except ClientDisconnect:
+        return Response(status_code=400)  # it was cancelled; nobody is there to read this
     except RayonError as error:
         return await run_in_threadpool(_list, request, user, "", error)
     return redirect(f"/batches/{job.id}")
@@ -123,7 +126,7 @@ def start(request: Request, user: Client, job_id: str) -> Response:
         services(request).jobs.start(job.id)
     except ConflictError as error:
         return _show(request, _visible(request, job_id, user), error=error)
-    return redirect(f"/batches/{job.id}", "batch-started")
+    return redirect(f"/batches/{job.id}")
 
 
 @router.get("/batches/{job_id}/cancel")
@@ -235,7 +238,7 @@ def _show(
 def _failure(row: int, text: str) -> dict[str, Any]:
     """A row that failed: its number, its line where the file has lines, and why."""
     match = _PLACE.fullmatch(text)
-    line = match[2] if match and match[1] == "line" else None
+    line = int(match[2]) if match and match[1] == "line" else None
     return {"row": row, "line": line, "reason": match[3] if match else text}
 
 

@@ -30,6 +30,7 @@ async def check_form(request: Request) -> None:
     if given is None:
         given = text_of(await request.form(), FIELD)
     if not is_form_token(given, request.scope.get("rayon_session", "")):
+        await request.close()  # its files would stay open, and take room
         raise PermissionDeniedError(
             "This form belongs to another session", "Load the page again, and send the form once more"
         )
