@@ -28,7 +28,10 @@ from rayon.store.sessions import delete_sessions_of
 
 FREE_ATTEMPTS = 5
 ONESELF = "me"
-"""No user may have this name: it stands for whoever asks."""
+"""Stands for whoever asks."""
+
+RESERVED = frozenset({ONESELF, "audit", "keys", ".", ".."})
+"""Names that no user may have: in the place of a name, addresses take them for something else."""
 
 COMMAND_LINE = "command line"
 """Who did what was done without signing in; no user's name has a space in it."""
@@ -148,7 +151,7 @@ class Accounts:
         RayonError
             When name, password or role is not acceptable.
         """
-        if not _NAME.fullmatch(name) or name == ONESELF:
+        if not _NAME.fullmatch(name) or name in RESERVED:
             raise RayonError(
                 f"{name!r} cannot be the name of a user",
                 "Use 1 to 100 letters, digits and . _ - + @",

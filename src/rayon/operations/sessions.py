@@ -7,6 +7,7 @@ import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
 
+from rayon.errors import AuthenticationError
 from rayon.store import sessions as store
 from rayon.store.accounts import User
 from rayon.store.database import Database
@@ -34,9 +35,17 @@ class Sessions:
         self._database = database
 
     def begin(self, user: User) -> str:
-        """Sign somebody in who has proved who they are, and give the token of their session."""
+        """Sign somebody in who has proved who they are, and give the token of their session.
+
+        Raises
+        ------
+        AuthenticationError
+            When they were deleted, disabled or given another password since they proved it.
+        """
         token, now = new_token(), datetime.now(UTC)
         with self._database.write() as connection:
+            if not store.may_begin(connection, user):
+                raise AuthenticationError("The name or the password is wrong", "Check both, and try again")
             store.delete_unseen_sessions(connection, now - IDLE)
             store.add_session(connection, _hash(token), user.id, now)
         return token
@@ -84,8 +93,11 @@ def form_token(token: str) -> str:
 
 
 def is_form_token(given: str, token: str) -> bool:
-    """Whether a form comes from a page of the session with this token."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), form_token(token).encode())
+    """Whether a form comes from a page of the session with this token.
+
+    Never without a token: what a form of no session would carry is known to everybody.
+    """
+    return bool(token) and hmac.compare_digest(given.encode("utf-8", "replace"), form_token(token).encode())
 
 
 def _is_over(session: Session, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -93,6 +93,7 @@ async def _identify(request: Request) -> User:
     if scheme.lower() == "bearer" and value.strip():
         return await run_in_threadpool(accounts.holder_of, value.strip())
     if scheme.lower() == "basic":
+        _refuse_other_sites(request)
         name, password = _decode(value)
         return await run_in_threadpool(accounts.sign_in, name, password, address_of(request))
     raise AuthenticationError(
@@ -112,24 +113,38 @@ async def _holder_of_session(request: Request, token: str) -> User:
     return user
 
 
+def _refuse_other_sites(request: Request) -> None:
+    # A browser that keeps name and password sends them also with what other sites have it send.
+    site = request.headers.get("sec-fetch-site", "none")
+    if request.method not in _READING and site not in ("none", "same-origin"):
+        raise PermissionDeniedError("This request comes from another site", "Send it from a program")
+
+
 def address_of(request: Request) -> str:
     """Where the request comes from, as far as the server can tell."""
     return request.client.host if request.client else ""
 
 
-def requires(role: Role) -> Callable[..., Awaitable[User]]:
-    """Make a dependency that lets in who has the role, or one above it."""
+@dataclass(frozen=True)
+class RoleCheck:
+    """A dependency that lets in who has the role, or one above it; use `requires`."""
 
-    async def check(request: Request) -> User:
+    role: Role
+
+    async def __call__(self, request: Request) -> User:
+        """Give who asks, or refuse them."""
         user = current_user(request)
-        if _RANK[Role(user.role)] < _RANK[role]:
+        if _RANK[Role(user.role)] < _RANK[self.role]:
             raise PermissionDeniedError(
-                f"This takes the role {role.value!r}, and {user.name!r} is a {user.role!r}",
+                f"This takes the role {self.role.value!r}, and {user.name!r} is a {user.role!r}",
                 "Ask an administrator",
             )
         return user
 
-    return check
+
+def requires(role: Role) -> RoleCheck:
+    """Make a dependency that lets in who has the role, or one above it."""
+    return RoleCheck(role)
 
 
 async def _documented(basic: object = Depends(_basic), bearer: object = Depends(_bearer)) -> None:

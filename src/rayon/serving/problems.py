@@ -9,12 +9,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from rayon.errors import AuthenticationError, PromotionRefusedError, RayonError, StoreUnavailableError
-from rayon.serving.web.errors import error_page, sign_in_instead, wants_page
+from rayon.serving.security import guards
+from rayon.serving.web.errors import error_page, is_followed, sign_in_instead, wants_page
 
 MEDIA_TYPE = "application/problem+json"
 HINTS = {
@@ -91,13 +93,13 @@ def render_problem(
 
 async def render_error(request: Request, error: RayonError) -> Response:
     """Make the answer to an error of our own."""
-    if isinstance(error, AuthenticationError) and wants_page(request) and request.method == "GET":
+    if isinstance(error, AuthenticationError) and is_followed(request):
         return sign_in_instead(request)
     headers = {}
     retry_after = getattr(error, "retry_after", 1 if error.status == HTTPStatus.SERVICE_UNAVAILABLE else 0)
     if retry_after:
         headers["Retry-After"] = str(retry_after)
-    if isinstance(error, AuthenticationError) and not _is_script(request):
+    if isinstance(error, AuthenticationError) and not _is_browser(request):
         headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
@@ -135,9 +137,12 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         hint = "Report it with the request id"
-        # This answer leaves outside of everything that puts the id into the others' headers.
-        headers = {"X-Request-ID": _id(request)}
-        return render(request, 500, "Something went wrong on the server.", hint, headers=headers)
+        answer = render(request, 500, "Something went wrong on the server.", hint)
+        # This answer leaves outside of everything that puts id and guards into the others' headers.
+        answer.headers["X-Request-ID"] = _id(request)
+        for name, value in guards(answer.headers["content-type"]).items():
+            answer.headers.setdefault(name, value)
+        return answer
 
 
 def document(app: FastAPI) -> None:
@@ -153,18 +158,18 @@ def document(app: FastAPI) -> None:
 
 
 def _allowed(request: Request) -> list[str]:
-    """All methods that are documented for the address, which several endpoints may share."""
-    routes = request.app.router.routes
-    path = next(
-        getattr(route, "path", None) for route in routes if route.matches(request.scope)[0] is not Match.NONE
-    )
-    same = [route for route in routes if getattr(route, "path", None) == path]
-    return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
+    """All methods that there are for the address, which several endpoints may share."""
+    routes = list(iter_route_contexts(request.app.router.routes))  # also those of routers within routers
+    path = next(route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in routes if route.path == path for method in route.methods or ()})
 
 
-def _is_script(request: Request) -> bool:
-    """Whether a page's script asks: a browser would put its own window for passwords before the page."""
-    return request.headers.get("sec-fetch-mode", "navigate") != "navigate"
+def _is_browser(request: Request) -> bool:
+    """Whether a browser asks: it would put its own window for passwords before the page.
+
+    It would then send them along for good, also with what other sites have it send.
+    """
+    return "sec-fetch-mode" in request.headers or wants_page(request)
 
 
 def _id(request: Request) -> str:

@@ -12,13 +12,20 @@ PAGE_POLICY = (
 
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 _ALWAYS = {
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=()",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "cache-control": "no-store",  # what is answered is for who is signed in now
 }
+
+
+def guards(content_type: str) -> dict[str, str]:
+    """The headers that an answer with such content has, unless it says otherwise itself."""
+    policy = PAGE_POLICY if content_type.startswith("text/html") else _NOTHING
+    return {**_ALWAYS, "content-security-policy": policy}
 
 
 class SecurityHeaders:
@@ -49,8 +56,6 @@ class SecurityHeaders:
 
 def _with_guards(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     there = dict(headers)
-    page = there.get(b"content-type", b"").startswith(b"text/html")
-    wanted = {**_ALWAYS, b"content-security-policy": (PAGE_POLICY if page else _NOTHING).encode()}
-    if page:
-        wanted[b"cache-control"] = b"no-store"  # what is on it is for who is signed in now
-    return [*headers, *((name, value) for name, value in wanted.items() if name not in there)]
+    wanted = guards(there.get(b"content-type", b"").decode("latin-1"))
+    missing = ((name.encode(), value.encode()) for name, value in wanted.items())
+    return [*headers, *((name, value) for name, value in missing if name not in there)]

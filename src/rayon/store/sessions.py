@@ -39,6 +39,17 @@ def add_session(connection: Connection, hash: str, user_id: str, now: datetime) 
     connection.execute(insert(sessions).values(hash=hash, user_id=user_id, created_at=now, seen_at=now))
 
 
+def may_begin(connection: Connection, user: User) -> bool:
+    """Whether a user is there, is not disabled, and has the same password as when they were found."""
+    # The row is held where the database can: whoever changes it ends the sessions that there are by then.
+    query = (
+        select(users.c.id)
+        .where(users.c.id == user.id, users.c.password_hash == user.password_hash, ~users.c.disabled)
+        .with_for_update(read=True)
+    )
+    return connection.execute(query).first() is not None
+
+
 def find_session(connection: Connection, hash: str) -> tuple[Session, User] | None:
     """Find a session by the hash of its token, and whose it is."""
     query = (

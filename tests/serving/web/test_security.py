@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from rayon.store.tables import sessions
 NOBODY, CLIENT, REVIEWER, ADMIN = "nobody", "client", "reviewer", "admin"
 RANK = (NOBODY, CLIENT, REVIEWER, ADMIN)
 PAGE = {"Accept": "text/html"}
+PASSWORD = "correct horse battery"
 
 ROLES = {
     NOBODY: ["/sign-in", "/language", "/docs", "/static/{digest}/{name}"],
@@ -121,7 +123,64 @@ def test_strangers_send_no_forms(browser: Callable[[str], httpx.Client]) -> None
     for method, path in pages():
         if method == "POST" and path not in ("/sign-in", "/language"):
             assert stranger.post(filled(path)).status_code == 401, path
-    assert stranger.post("/sign-in", data={"name": "admin", "password": "x"}).status_code == 403
+    known = form_token("")  # what a form of no session would carry
+    for data in ({}, {"csrf": known}):
+        asked = {**data, "name": "client", "password": PASSWORD}
+        assert stranger.post("/sign-in", data=asked).status_code == 403
+        assert stranger.post("/language", data={**data, "language": "fr"}).status_code == 403
+
+
+def test_strangers_pages_carry_a_token_of_their_own(anyone: httpx.Client) -> None:
+    page = anyone.get("/docs", headers=PAGE)
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', page.text)
+    assert token is not None
+    assert token[1] == form_token(anyone.cookies["rayon_session"])
+    chosen = anyone.post("/language", data={"csrf": token[1], "language": "fr", "next": "/docs"})
+    assert chosen.headers["location"] == "/docs"
+
+
+def test_signing_in_again_ends_the_session_before(browser: Callable[[str], httpx.Client]) -> None:
+    client = browser(CLIENT)
+    before = client.cookies["rayon_session"]
+    data = {"csrf": token_of(client), "name": "client", "password": PASSWORD}
+    assert client.post("/sign-in", data=data).status_code == 303
+    client.cookies.clear()
+    client.cookies["rayon_session"] = before
+    assert not is_in(client)
+
+
+def test_a_form_of_an_ended_session_opens_no_window_for_passwords(
+    served: Services, browser: Callable[[str], httpx.Client]
+) -> None:
+    client = browser(CLIENT)
+    served.sessions.end_all(served.accounts.find("client"))
+    answer = client.post("/account/keys", data={"csrf": token_of(client), "name": "x"})
+    assert answer.status_code == 401
+    assert "www-authenticate" not in answer.headers
+
+
+def test_other_sites_cannot_use_a_password_that_the_browser_keeps(anyone: httpx.Client) -> None:
+    listing, auth = {"designation": "Piscine"}, ("client", PASSWORD)
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+        headers = {"Sec-Fetch-Site": site}
+        answer = anyone.post("/api/v1/predictions", json=listing, headers=headers, auth=auth)
+        assert answer.status_code == status, site
+
+
+def test_an_error_of_the_server_has_its_headers(address: str, served: Services, monkeypatch: Any) -> None:
+    monkeypatch.setattr(type(served.registry), "promotions", None)  # nothing that anybody foresaw
+    _, key = served.accounts.create_key("admin", "test", "test")
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = httpx.get(f"{address}/api/v1/models/promotions", headers=headers)
+    assert answer.status_code == 500
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_a_wrong_method_names_the_right_ones(anyone: httpx.Client, browser: Any) -> None:
+    assert anyone.post("/health/live").headers["allow"] == "GET"
+    wrong = browser(CLIENT).put("/account/password", headers={"Accept": "application/json"})
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
 
 
 def test_every_answer_has_its_headers(browser: Callable[[str], httpx.Client], anyone: httpx.Client) -> None:

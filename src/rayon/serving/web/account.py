@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from rayon.errors import AuthenticationError, RayonError, TooManyAttemptsError
 from rayon.operations.passwords import MIN_PASSWORD
-from rayon.operations.sessions import new_token
 from rayon.serving.auth import Client, address_of
-from rayon.serving.cookies import drop_session, keep_session
+from rayon.serving.cookies import drop_session, is_secure, keep_session
 from rayon.serving.services import services
 from rayon.serving.web.errors import local_path
 from rayon.serving.web.languages import COOKIE, LANGUAGES
 from rayon.serving.web.rendering import redirect, render_page, signed_in
 
 router = APIRouter()
-_YEAR = 365 * 24 * 3600
+_KEPT: dict[str, Any] = {"max_age": 365 * 24 * 3600, "httponly": True, "samesite": "lax"}
 Text = Annotated[str, Form(max_length=2000)]
 
 
@@ -27,26 +25,23 @@ def ask_to_sign_in(request: Request, next: str = "/") -> Response:
     """Show where one signs in."""
     if signed_in(request) is not None:
         return redirect(local_path(next))
-    # A token that is worth nothing, so that the form can show that it comes from this page.
-    token = request.scope.get("rayon_session") or new_token()
-    request.scope["rayon_session"] = token
-    page = render_page(request, "sign_in.html.j2", next=local_path(next), name="", error=None)
-    keep_session(request, page, token)
-    return page
+    return render_page(request, "sign_in.html.j2", next=local_path(next), name="", error=None)
 
 
 @router.post("/sign-in")
 def sign_in(request: Request, name: Text, password: Text, next: Text = "/") -> Response:
-    """Sign somebody in, under a new token whatever the browser had before."""
+    """Sign somebody in, under a new token whatever the browser had before; that session ends."""
     served = services(request)
     try:
         user = served.accounts.sign_in(name, password, address_of(request))
+        token = served.sessions.begin(user)
     except (AuthenticationError, TooManyAttemptsError) as error:
         return render_page(
             request, "sign_in.html.j2", error.status, next=local_path(next), name=name, error=error
         )
+    served.sessions.end(request.scope["rayon_session"])
     answer = redirect(local_path(next))
-    keep_session(request, answer, served.sessions.begin(user))
+    keep_session(request, answer, token)
     return answer
 
 
@@ -70,7 +65,7 @@ async def choose_language(request: Request) -> Response:
     answer = redirect(local_path(str(form.get("next", "/"))))
     language = form.get("language")
     if language in LANGUAGES:
-        answer.set_cookie(COOKIE, str(language), max_age=_YEAR, httponly=True, samesite="lax")
+        answer.set_cookie(COOKIE, str(language), **_KEPT, secure=is_secure(request))
     return answer
 
 
@@ -81,19 +76,14 @@ def account(request: Request, user: Client) -> Response:
 
 
 @router.post("/account/password")
-async def change_password(request: Request, user: Client, current: Text, new: Text, again: Text) -> Response:
+def change_password(request: Request, user: Client, current: Text, new: Text, again: Text) -> Response:
     """Change one's own password; all sessions end, and this browser gets a new one."""
     served = services(request)
-
-    def change() -> str:
+    try:
         if new != again:
             raise RayonError("The two new passwords differ", "Type the same one twice")
         served.accounts.sign_in(user.name, current, address_of(request))
-        changed = served.accounts.change(user.name, user.name, password=new)
-        return served.sessions.begin(changed)
-
-    try:
-        token = await run_in_threadpool(change)
+        token = served.sessions.begin(served.accounts.change(user.name, user.name, password=new))
     except RayonError as error:
         return _account(request, user, error)
     answer = redirect("/account", "password-changed")

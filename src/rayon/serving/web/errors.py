@@ -18,6 +18,14 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(_FOR_PROGRAMS)
 
 
+def is_followed(request: Request) -> bool:
+    """Whether somebody follows a link: to a page, or with a browser that says so to a file of the API."""
+    if request.method != "GET":
+        return False
+    navigates = request.headers.get("sec-fetch-mode") == "navigate"
+    return wants_page(request) or (navigates and "authorization" not in request.headers)
+
+
 def error_page(
     request: Request, status: int, detail: str, hint: str, headers: dict[str, str] | None
 ) -> Response:

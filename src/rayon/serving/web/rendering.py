@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from rayon.operations.accounts import Role
-from rayon.operations.sessions import form_token
+from rayon.operations.sessions import form_token, new_token
+from rayon.serving.cookies import keep_session, session_token
 from rayon.serving.services import services
 from rayon.serving.web.languages import Formats, Language, language_of, translate_message, translator
 from rayon.store.accounts import User
@@ -48,9 +49,14 @@ def render_page(request: Request, template: str, status: int = 200, **values: An
     values
         What the template needs beside what all of them have (see `_surroundings`).
     """
-    language = language_of(request)
+    language, known = language_of(request), session_token(request)
+    # Strangers get a token that is worth nothing, so that forms can show that they come from this page.
+    token = known or new_token()
     page = environment(language).get_template(template)
-    return HTMLResponse(page.render(**_surroundings(request, language), **values), status)
+    answer = HTMLResponse(page.render(**_surroundings(request, language, token), **values), status)
+    if not known:
+        keep_session(request, answer, token)
+    return answer
 
 
 def redirect(path: str, done: str = "") -> RedirectResponse:
@@ -69,7 +75,7 @@ def may(user: User | None, role: Role) -> bool:
     return user is not None and _RANK[Role(user.role)] >= _RANK[role]
 
 
-def _surroundings(request: Request, language: Language) -> dict[str, Any]:
+def _surroundings(request: Request, language: Language, token: str) -> dict[str, Any]:
     """What every template has."""
     user = signed_in(request)
     pages = [(path, name) for path, name, role in PAGES if may(user, role)]
@@ -84,7 +90,7 @@ def _surroundings(request: Request, language: Language) -> dict[str, Any]:
         "here": max((one for one, _ in pages if _is_below(path, one)), key=len, default=""),
         "path": path,
         "address": f"{path}?{request.url.query}" if request.url.query else path,
-        "csrf": form_token(request.scope.get("rayon_session", "")),
+        "csrf": form_token(token),
         "done": request.query_params.get("done", ""),
         "label": _labels(request, language),
     }
