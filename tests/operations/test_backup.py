@@ -25,7 +25,7 @@ from rayon.operations.jobs import Jobs, Worker
 from rayon.operations.prediction_recorder import PredictionRecorder
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
-from rayon.store.predictions import add_validation
+from rayon.store.predictions import PredictionFilter, add_validation, list_predictions
 from rayon.store.schema import schema_status, upgrade_schema
 from rayon.store.tables import metadata
 
@@ -77,6 +77,7 @@ def as_of_the_first_migration(members: Members, about: dict[str, Any]) -> None:
         "retrainings",
         "retraining_steps",
         "schedules",
+        "search_texts",
     )
     for name in [
         name for name in members if name.startswith(("jobs/", *(f"tables/{one}." for one in later)))
@@ -157,6 +158,8 @@ def test_everything_comes_back_in_either_kind_of_database(
     assert restore(*elsewhere, file, nothing) == taken
     database, images, home = elsewhere
     assert rows(database) == rows(full[0])
+    with database.read() as connection:
+        assert len(list_predictions(connection, PredictionFilter(search="ete lam"), 10)) == 1
     assert not schema_status(database).pending
     assert Accounts(database).sign_in("ann", "correct horse", "here").role == "admin"
     again = ProductClassifier.load(home / "models" / version)
@@ -182,6 +185,8 @@ def test_a_backup_of_older_tables_is_brought_up_to_date(full: Home, elsewhere: H
     assert not schema_status(elsewhere[0]).pending
     assert len(rows(elsewhere[0])["predictions"]) == 3
     assert rows(elsewhere[0])["jobs"] == []
+    with elsewhere[0].read() as connection:
+        assert len(list_predictions(connection, PredictionFilter(search="roman"), 10)) == 1
 
 
 def test_what_is_there_is_not_written_over(full: Home, elsewhere: Home, tmp_path: Path) -> None:

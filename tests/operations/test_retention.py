@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,8 +22,14 @@ from rayon.operations.retrainings import Retrainings
 from rayon.store.audit import entries
 from rayon.store.database import Database
 from rayon.store.images import FolderImageStore
-from rayon.store.predictions import add_validation, list_validations
+from rayon.store.predictions import (
+    PredictionFilter,
+    add_validation,
+    list_predictions,
+    list_validations,
+)
 from rayon.store.review import lease_next
+from rayon.store.schema import upgrade_schema
 from rayon.store.tables import jobs, predictions, validations
 
 DAY = timedelta(days=1)
@@ -87,6 +94,9 @@ def test_a_picture_that_just_came_again_stays(tmp_path: Path) -> None:
 
 
 SECRET = "Zinzolin Quetzalcoatl"
+SEARCHED = ("zinzolin", "quetzalcoatl")
+"""The words of the secret, as searching knows them."""
+
 NOW = timedelta(0)
 
 
@@ -138,7 +148,28 @@ def test_a_product_is_forgotten_to_the_last_byte(
         images.get(alone)
     assert (tmp_path / "jobs" / waiting.id).is_dir()
     # What SQLite deletes it overwrites, in its log too; PostgreSQL does so when it needs the room.
-    assert files_with(tmp_path, SECRET) == []
+    for secret in (SECRET, *SEARCHED):
+        assert files_with(tmp_path, secret) == []
+
+
+def test_words_go_from_a_search_index_of_many_parts(
+    model: ProductClassifier, empty_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    database, images = Database(empty_database("sqlite")), FolderImageStore(tmp_path / "images")
+    upgrade_schema(database)
+    recorder = PredictionRecorder(model, database, images)
+    for number in range(40):
+        listing = Listing(SECRET, productid="p1") if number % 9 == 0 else Listing(f"Lampe {number}")
+        recorder.record([recorder.prepare(listing)], [None])
+    for secret in SEARCHED:
+        assert files_with(tmp_path, secret) != []
+    forget(database, images, tmp_path, [], productid="p1", actor="ann", grace=NOW)
+    for secret in (SECRET, *SEARCHED):
+        assert files_with(tmp_path, secret) == []
+    with database.read() as connection:
+        assert len(list_predictions(connection, PredictionFilter(search="lampe"), 100)) == 35
+        assert list_predictions(connection, PredictionFilter(search=SECRET), 100) == []
+    database.close()
 
 
 def test_what_a_user_asked_is_forgotten_and_what_they_said_loses_their_name(

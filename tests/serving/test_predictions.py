@@ -147,6 +147,10 @@ def test_filters(client: httpx.Client) -> None:
     assert len(client.get(URL, params={"productid": "p1", "min_confidence": 0}).json()["items"]) == 1
     assert client.get(URL, params={"productid": "p2"}).json()["items"] == []
     assert client.get(URL, params={"since": "2999-01-01T00:00:00Z"}).json()["items"] == []
+    assert len(client.get(URL, params={"search": "PISC"}).json()["items"]) == 1
+    assert client.get(URL, params={"search": "pisc lampe"}).json()["items"] == []
+    assert client.get(URL, params={"search": "x" * 201}).status_code == 422
+    assert client.get(URL, params={"true_code": "10"}).json()["items"] == []
     assert client.get(URL, params={"since": "yesterday"}).status_code == 422
     assert client.get(URL, params={"min_confidence": 2}).status_code == 422
 
@@ -170,6 +174,8 @@ def test_exports_hold_what_the_filters_let_through(client: httpx.Client, reviewe
     assert tables["parquet"].columns == tables["csv"].columns
     everything = reviewer.get(f"{URL}/export", params={"format": "jsonl"}).text.splitlines()
     assert len(everything) == 1004
+    searched = reviewer.get(f"{URL}/export", params={"format": "jsonl", "search": "pisc"})
+    assert len(searched.text.splitlines()) == 1
     nothing = client.get(f"{URL}/export", params={"format": "parquet", "code": "none"})
     assert pl.read_parquet(io.BytesIO(nothing.content)).is_empty()
     assert client.get(f"{URL}/export", params={"format": "xls"}).status_code == 422

@@ -153,6 +153,67 @@ def test_a_word_that_is_sent_twice_is_stored_once(
     assert answer.json()["detail"] == "This token belongs to another word."
 
 
+def test_of_two_who_answer_at_once_one_is_told_so(
+    signed_in: Callable[[str], httpx.Client], put: Callable[..., list[str]]
+) -> None:
+    ids = put(*(waiting() for _ in range(12)))
+    clients = [signed_in("reviewer"), signed_in("admin")]
+    start = threading.Barrier(2)
+
+    def say(client: httpx.Client, order: list[str]) -> dict[str, str]:
+        start.wait()
+        words = [{"prediction_id": id, "verdict": "right"} for id in order]
+        outcomes = client.post(WORDS, json={"words": words}).json()["outcomes"]
+        return {one["prediction_id"]: one["status"] for one in outcomes}
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(say, clients, (ids, ids[::-1]))
+    assert all({one[id], other[id]} == {"stored", "conflict"} for id in ids)
+
+
+def test_a_word_that_comes_several_times_at_once_is_stored_once(
+    reviewer: httpx.Client, put: Callable[..., list[str]]
+) -> None:
+    (id,) = put(waiting())
+    word = {"prediction_id": id, "verdict": "right", "token": new_id()}
+    start = threading.Barrier(4)
+
+    def say(_: int) -> str:
+        start.wait()
+        answer = reviewer.post(WORDS, json={"words": [word]})
+        return str(answer.json()["outcomes"][0]["status"])
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(say, range(4)))
+    assert sorted(statuses) == ["repeated", "repeated", "repeated", "stored"]
+    assert len(reviewer.get(f"/api/v1/predictions/{id}/validations").json()) == 1
+
+
+def test_a_token_that_comes_with_two_words_at_once_is_kept_by_one_of_them(
+    reviewer: httpx.Client, put: Callable[..., list[str]]
+) -> None:
+    ids = put(*(waiting() for _ in range(6)))
+    token = new_id()
+    start = threading.Barrier(len(ids))
+
+    def say(id: str) -> int:
+        start.wait()
+        word = {"verdict": "right", "token": token}
+        return reviewer.post(f"/api/v1/predictions/{id}/validations", json=word).status_code
+
+    with ThreadPoolExecutor(len(ids)) as pool:
+        statuses = list(pool.map(say, ids))
+    assert sorted(statuses) == [201, 409, 409, 409, 409, 409]
+
+
+def test_leases_say_which_listings_are_near_duplicates(
+    reviewer: httpx.Client, put: Callable[..., list[str]]
+) -> None:
+    put(waiting(near_key="0011"), waiting())
+    items = reviewer.post(LEASES, json={}).json()["items"]
+    assert sorted(str(item["near_key"]) for item in items) == ["0011", "None"]
+
+
 def test_what_cannot_be_stored_does_not_hold_up_the_rest(
     signed_in: Callable[[str], httpx.Client], put: Callable[..., list[str]]
 ) -> None:

@@ -1,4 +1,4 @@
-"""No query of the review queue reads a whole table, however long the queue is."""
+"""No query of the review queue, of lists and of searches reads a whole table, however much there is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from sqlalchemy import Connection, event, text
 
 from rayon.store.database import Database
 from rayon.store.identifiers import new_id
-from rayon.store.predictions import StoredPrediction, add_predictions, find_validation
-from rayon.store.review import count_progress, lease, next_near_ranks, waiting_texts
+from rayon.store.predictions import (
+    PredictionFilter,
+    StoredPrediction,
+    add_predictions,
+    find_validation,
+    list_predictions,
+    list_validations,
+)
+from rayon.store.review import count_progress, lease, lease_next, next_near_ranks, waiting_texts
+from rayon.store.windows import validated_since
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)
@@ -25,10 +33,37 @@ QUERIES: dict[str, Callable[[Connection], Any]] = {
     "confidence": lambda c: lease(c, "ann", NOW, LATER, count=8, order="confidence"),
     "code": lambda c: lease(c, "ann", NOW, LATER, count=8, code="7"),
     "progress": lambda c: count_progress(c, "ann", NOW),
+    "code by age": lambda c: lease(c, "ann", NOW, LATER, count=8, order="age", code="7"),
+    "next": lambda c: lease_next(c, "ann", NOW, LATER),
     "similar": lambda c: waiting_texts(c, "7", "ann", NOW, [], 100),
     "near ranks": lambda c: next_near_ranks(c, ["key 1", "key 2"]),
     "token": lambda c: find_validation(c, "token"),
+    "validated since": lambda c: validated_since(c, NOW),
+    "words": lambda c: list_validations(c, "id"),
 }
+FILTERS = [
+    PredictionFilter(),
+    PredictionFilter(decision="accept"),
+    PredictionFilter(code="7"),
+    PredictionFilter(true_code="8"),
+    PredictionFilter(model_version="v"),
+    PredictionFilter(user_id="ann"),
+    PredictionFilter(productid="12"),
+    PredictionFilter(job_id="job"),
+    PredictionFilter(since=NOW),
+    PredictionFilter(until=NOW),
+    PredictionFilter(validated=True),
+    PredictionFilter(validated=False),
+    PredictionFilter(correct=True),
+    PredictionFilter(correct=False),
+    PredictionFilter(queued=True, validated=False),
+    PredictionFilter(min_confidence=0.9),
+    PredictionFilter(max_confidence=0.1),
+    PredictionFilter(before="0199"),
+    PredictionFilter(user_id="ann", job_id="job", code="7", since=NOW, until=LATER, correct=False),
+    PredictionFilter(search="objet 12"),
+    PredictionFilter(search="texte", code="7", correct=False, before="0199"),
+]
 
 
 @pytest.fixture
@@ -72,20 +107,33 @@ def filled(database: Database) -> Database:
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_queries_follow_an_index(filled: Database, name: str) -> None:
+    for statement, plan in _plans(filled, QUERIES[name]):
+        assert not _whole_tables(filled, plan), (statement, plan)
+
+
+def test_lists_read_no_rows_but_those_they_show(filled: Database) -> None:
+    for wanted in FILTERS:
+        plans = _plans(filled, lambda c, wanted=wanted: list_predictions(c, wanted, 51))  # type: ignore[misc]
+        for statement, plan in plans:
+            assert not _whole_tables(filled, plan), (wanted, statement, plan)
+            if filled.is_sqlite and wanted.productid is None and wanted.search is None:
+                assert len([step for step in plan if "predictions USING INDEX" in step]) == 1, (wanted, plan)
+
+
+def _plans(database: Database, ask: Callable[[Connection], Any]) -> list[tuple[str, list[str]]]:
+    """What is asked of the database, and how it goes about it."""
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.lstrip().upper().startswith("SELECT"):
             asked.append((statement, parameters))
 
-    event.listen(filled.engine, "before_cursor_execute", note)
-    with filled.write() as connection:
-        QUERIES[name](connection)
-    event.remove(filled.engine, "before_cursor_execute", note)
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.write() as connection:
+        ask(connection)
+    event.remove(database.engine, "before_cursor_execute", note)
     assert asked
-    for statement, parameters in asked:
-        plan = _plan(filled, statement, parameters)
-        assert not _whole_tables(filled, plan), (statement, plan)
+    return [(statement, _plan(database, statement, parameters)) for statement, parameters in asked]
 
 
 def _plan(database: Database, statement: str, parameters: Any) -> list[str]:
@@ -98,6 +146,9 @@ def _plan(database: Database, statement: str, parameters: Any) -> list[str]:
 
 
 def _whole_tables(database: Database, plan: list[str]) -> list[str]:
-    if database.is_sqlite:
-        return [step for step in plan if re.match(r"SCAN (?!CONSTANT)(?!.*INDEX)", step)]
-    return [step for step in plan if "Seq Scan" in step]
+    """Steps that read all rows of a table, be it in the order of an index of whatever is in them."""
+    if not database.is_sqlite:
+        return [step for step in plan if "Seq Scan" in step]
+    narrow = "COVERING INDEX|INDEX ix_predictions_waiting|VIRTUAL TABLE INDEX 0:M"
+    tables = "predictions|validations|search_texts|search_index"
+    return [step for step in plan if re.match(rf"SCAN ({tables})\b(?!.*({narrow}))", step)]

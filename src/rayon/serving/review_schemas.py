@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from rayon.serving.schemas import Identifier, PredictionOut, ValidationIn, ValidationOut
+from rayon.store.predictions import StoredPrediction
 
 Id = Annotated[str, StringConstraints(max_length=36)]
 Ids = Annotated[list[Id], Field(max_length=500)]
@@ -39,10 +40,21 @@ class SimilarIn(_Model):
     exclude: Ids = Field(default=[], description="Ids of predictions that are not to be given")
 
 
+class QueuedOut(PredictionOut):
+    """A prediction that waits for a person."""
+
+    near_key: str | None = Field(description="The same for near-duplicates; null where there is none")
+
+    @classmethod
+    def queued(cls, stored: StoredPrediction) -> Self:
+        """Make it from what is stored."""
+        return cls(**dict(PredictionOut.of(stored)), near_key=stored.near_key)
+
+
 class LeasedOut(BaseModel):
     """Predictions that are one reviewer's until a moment."""
 
-    items: list[PredictionOut]
+    items: list[QueuedOut]
     leased_until: datetime
 
 

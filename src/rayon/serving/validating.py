@@ -10,12 +10,14 @@ from rayon.errors import ConflictError, RayonError, TaxonomyError
 from rayon.serving.schemas import ValidationIn
 from rayon.serving.services import Services
 from rayon.store.accounts import User
+from rayon.store.database import IntegrityError
 from rayon.store.predictions import (
     StoredPrediction,
     Validation,
     add_validation,
     find_validation,
     list_validations,
+    lock_predictions,
     standing_validation,
 )
 
@@ -33,15 +35,33 @@ def store_word(
         When a code is missing, superfluous, or not one of the taxonomy.
     """
     code = _true_code(served, stored, word)
+    lock_predictions(connection, [stored.id])
     if word.token is not None and (known := find_validation(connection, word.token)) is not None:
         if known.prediction_id != stored.id or known.user_id != user.id:
-            raise ConflictError("This token belongs to another word", "Make a new one for each word")
+            raise _taken()
         return known
     if word.verdict == "undone" and not standing_validation(list_validations(connection, stored.id)):
         raise ConflictError("There is nothing to undo", "No word on this prediction stands")
-    return add_validation(
-        connection, stored.id, user.id, word.verdict, code, word.comment, datetime.now(UTC), word.token
-    )
+    try:
+        with connection.begin_nested():
+            return add_validation(
+                connection,
+                stored.id,
+                user.id,
+                word.verdict,
+                code,
+                word.comment,
+                datetime.now(UTC),
+                word.token,
+            )
+    except IntegrityError:  # the token may have come with a word on another prediction at the same moment
+        if word.token is None or find_validation(connection, word.token) is None:
+            raise
+        raise _taken() from None
+
+
+def _taken() -> ConflictError:
+    return ConflictError("This token belongs to another word", "Make a new one for each word")
 
 
 def _true_code(served: Services, stored: StoredPrediction, word: ValidationIn) -> str | None:

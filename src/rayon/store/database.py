@@ -24,6 +24,7 @@ from rayon.errors import StoreError, StoreUnavailableError, StoreValueError
 BUSY_SECONDS = 5
 """How long one process waits for another that writes to the same SQLite file."""
 
+_MERGED_PAGES = 500
 _WRITES = "rayon_writes"
 
 __all__ = ["BUSY_SECONDS", "Database", "IntegrityError"]
@@ -97,8 +98,9 @@ class Database:
             yield connection
 
     def settle(self) -> None:
-        """Leave no copy of what was deleted in the log of a SQLite file, unless somebody still reads it."""
+        """Leave no copy of what was deleted in a SQLite file and its log, unless somebody still reads it."""
         if self.is_sqlite:
+            self._merge_search_index()
             with self.engine.connect() as connection:
                 raw = connection.connection.driver_connection
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
@@ -106,6 +108,20 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    def _merge_search_index(self) -> None:
+        """Merge the segments of the full-text index into one, since words of deleted rows stay until then.
+
+        This is done in steps, so that others can write in between.
+        """
+        pages, goes_on = -_MERGED_PAGES, True  # a negative number makes all segments ready to be merged
+        while goes_on:
+            with self.write() as connection:
+                raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+                before = raw.total_changes
+                raw.execute("INSERT INTO search_index(search_index, rank) VALUES ('merge', ?)", (pages,))
+                goes_on = raw.total_changes - before > 1
+            pages = _MERGED_PAGES
 
     @contextmanager
     def _transaction(self, **options: Any) -> Iterator[Connection]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, delete, insert, select, union, update
+from sqlalchemy import Connection, delete, insert, select, text, union, update
 
 from rayon.errors import RayonError
-from rayon.store.tables import golden_listings, predictions, validations
+from rayon.store.filters import PredictionFilter as PredictionFilter
+from rayon.store.filters import filter_conditions
+from rayon.store.search import search_text
+from rayon.store.tables import golden_listings, predictions, search_texts, validations
 
 Verdict = Literal["right", "wrong", "undone"]
 Queue = Literal["review", "audit"]
@@ -92,26 +95,6 @@ class Validation:
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionFilter:
-    """Which predictions to list; what is ``None`` does not restrict."""
-
-    decision: str | None = None
-    code: str | None = None
-    model_version: str | None = None
-    user_id: str | None = None
-    productid: str | None = None
-    job_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    validated: bool | None = None
-    correct: bool | None = None
-    queued: bool | None = None
-    min_confidence: float | None = None
-    max_confidence: float | None = None
-    before: str | None = field(default=None)
-
-
 PREDICTION_COLUMNS = tuple(predictions.c[name] for name in StoredPrediction.__slots__)
 """What makes a `StoredPrediction`, in order."""
 
@@ -119,9 +102,19 @@ _PICTURES = (predictions.c.image, golden_listings.c.image)
 
 
 def add_predictions(connection: Connection, rows: Sequence[StoredPrediction]) -> None:
-    """Store predictions."""
-    if rows:
-        connection.execute(insert(predictions), [asdict(row) for row in rows])
+    """Store predictions, with the words by which they are found."""
+    if not rows:
+        return
+    columns = StoredPrediction.__slots__
+    connection.execute(insert(predictions), [{name: getattr(row, name) for name in columns} for row in rows])
+    words = [
+        {
+            "prediction_id": row.id,
+            "text": search_text(row.designation, row.description, row.productid, row.imageid),
+        }
+        for row in rows
+    ]
+    connection.execute(insert(search_texts), words)
 
 
 def find_prediction(connection: Connection, id: str) -> StoredPrediction | None:
@@ -132,8 +125,14 @@ def find_prediction(connection: Connection, id: str) -> StoredPrediction | None:
 
 def list_predictions(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
     """Newest predictions first that the filter lets through; go on from the last one's id by ``before``."""
-    query = _filtered(select(*PREDICTION_COLUMNS), wanted).order_by(predictions.c.id.desc()).limit(limit)
-    return [StoredPrediction(*row) for row in connection.execute(query)]
+    if connection.dialect.name == "postgresql":  # which else plans for any filter alike, after a few times
+        connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    # Whole rows are long. So none but those of this page is read: one index has all that can be filtered.
+    conditions = filter_conditions(connection, wanted, in_list=True)
+    ids = select(predictions.c.id).where(*conditions).order_by(predictions.c.id.desc()).limit(limit)
+    page = ids.subquery("page")
+    query = select(*PREDICTION_COLUMNS).join(page, page.c.id == predictions.c.id)
+    return [StoredPrediction(*row) for row in connection.execute(query.order_by(predictions.c.id.desc()))]
 
 
 def add_validation(
@@ -176,6 +175,15 @@ def add_validation(
         )
     )
     return Validation(found[0], prediction_id, user_id, now, verdict, code, comment, token)
+
+
+def lock_predictions(connection: Connection, ids: Collection[str]) -> None:
+    """Let nobody else say anything of predictions until this transaction ends.
+
+    What was said a moment ago is seen then, and a word that comes twice at once is stored once.
+    """
+    query = select(predictions.c.id).where(predictions.c.id.in_(ids)).order_by(predictions.c.id)
+    connection.execute(query.with_for_update()).all()  # all in one order, so that no two wait for each other
 
 
 def find_validation(connection: Connection, token: str) -> Validation | None:
@@ -227,7 +235,12 @@ def all_images(connection: Connection) -> Iterator[str]:
 
 def delete_oldest(connection: Connection, wanted: PredictionFilter, limit: int) -> list[StoredPrediction]:
     """Delete the oldest predictions that the filter lets through, and give them a last time."""
-    query = _filtered(select(*PREDICTION_COLUMNS), wanted).order_by(predictions.c.created_at).limit(limit)
+    query = (
+        select(*PREDICTION_COLUMNS)
+        .where(*filter_conditions(connection, wanted))
+        .order_by(predictions.c.created_at)
+        .limit(limit)
+    )
     found = [StoredPrediction(*row) for row in connection.execute(query)]
     connection.execute(delete(predictions).where(predictions.c.id.in_([one.id for one in found])))
     return found
@@ -245,30 +258,3 @@ def images_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
     wanted = list(digests)
     query = union(*(select(column).where(column.in_(wanted)) for column in _PICTURES))
     return set(connection.execute(query).scalars())
-
-
-def _filtered(query: Select[Any], wanted: PredictionFilter) -> Select[Any]:
-    equal = ("decision", "code", "model_version", "user_id", "productid", "job_id")
-    conditions: list[Any] = [
-        predictions.c[name] == getattr(wanted, name) for name in equal if getattr(wanted, name) is not None
-    ]
-    if wanted.since is not None:
-        conditions.append(predictions.c.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(predictions.c.created_at < wanted.until)
-    if wanted.min_confidence is not None:
-        conditions.append(predictions.c.confidence >= wanted.min_confidence)
-    if wanted.max_confidence is not None:
-        conditions.append(predictions.c.confidence <= wanted.max_confidence)
-    if wanted.validated is not None:
-        column = predictions.c.validated_at
-        conditions.append(column.is_not(None) if wanted.validated else column.is_(None))
-    if wanted.correct is not None:
-        is_right = predictions.c.true_code == predictions.c.code
-        conditions.append(is_right if wanted.correct else predictions.c.true_code != predictions.c.code)
-    if wanted.queued is not None:
-        column = predictions.c.queued_for
-        conditions.append(column.is_not(None) if wanted.queued else column.is_(None))
-    if wanted.before is not None:
-        conditions.append(predictions.c.id < wanted.before)
-    return query.where(and_(True, *conditions))

@@ -55,7 +55,7 @@ def lease(
         How many at the most.
     order
         ``"useful"``: those of the random audit, oldest first, then the most useful ones; ``"age"``: oldest
-        first; ``"confidence"``: least sure first. Those that the reviewer holds already come before.
+        first; ``"confidence"``: least sure first. Those that the reviewer holds already are among them.
     code
         Only those with this suggested code.
     exclude
@@ -166,7 +166,7 @@ def _in_order(order: ReviewOrder, code: str | None) -> list[Select[Any]]:
     if order == "confidence":
         return [query.order_by(predictions.c.confidence)]
     if order == "age":
-        return [query.where(predictions.c.queued_for.in_(("audit", "review"))).order_by(predictions.c.id)]
+        return [query.order_by(predictions.c.id)]
     audit = query.where(predictions.c.queued_for == "audit").order_by(predictions.c.id)
     rest = query.where(predictions.c.queued_for == "review").order_by(predictions.c.priority.desc())
     return [audit, rest]

@@ -126,10 +126,30 @@ predictions = Table(
     Column("priority", Float),
     Column("near_key", String(16)),
     Column("near_rank", Integer),
-    Index("ix_predictions_near_key_near_rank", "near_key", "near_rank"),
-    # Lists are newest first, and ids sort by time.
     Index("ix_predictions_user_id_id", "user_id", "id"),
-    Index("ix_predictions_code_id", "code", "id"),
+    # Lists are filtered within this index alone, newest first, however few predictions a filter lets through.
+    Index(
+        "ix_predictions_listed",
+        "id",
+        "created_at",
+        "user_id",
+        "job_id",
+        "code",
+        "true_code",
+        "decision",
+        "queued_for",
+        "confidence",
+        "validated_at",
+        "model_version",
+    ),
+)
+_in_queue = predictions.c.near_key.is_not(None)
+Index(
+    "ix_predictions_near_key_near_rank",
+    predictions.c.near_key,
+    predictions.c.near_rank,
+    sqlite_where=_in_queue,
+    postgresql_where=_in_queue,
 )
 
 
@@ -145,7 +165,8 @@ def _index_of_waiting(name: str, *columns: str) -> Index:
 
 
 _index_of_waiting("priority", "queued_for", "priority")
-_index_of_waiting("age", "queued_for", "id")
+_index_of_waiting("age", "id")
+_index_of_waiting("age_in_queue", "queued_for", "id")
 _index_of_waiting("confidence", "confidence")
 _index_of_waiting("code", "code", "queued_for", "priority")
 
@@ -193,6 +214,22 @@ validations = Table(
     # Made by whoever sends a word, so that one that is sent twice is stored once.
     Column("token", String(36)),
     Index("ix_validations_token", "token", unique=True),
+    Index("ix_validations_user_id_at", "user_id", "at"),
+)
+
+search_texts = Table(
+    "search_texts",
+    metadata,
+    # The full-text index of SQLite refers to it.
+    Column("id", Integer, primary_key=True),
+    Column(
+        "prediction_id",
+        String(36),
+        ForeignKey("predictions.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("text", Text, nullable=False),
 )
 
 audit_log = Table(

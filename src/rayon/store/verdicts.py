@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, or_, select, text
 
 from rayon.learning.spending import Question
 from rayon.store.tables import verdicts
@@ -105,7 +105,15 @@ def add_verdict(
     )
 
 
-def list_verdicts(connection: Connection, limit: int = 100) -> list[StoredVerdict]:
-    """The last ones, newest first."""
+def find_verdict(connection: Connection, id: int) -> StoredVerdict | None:
+    """Find one by its id."""
+    row = connection.execute(select(verdicts).where(verdicts.c.id == id)).first()
+    return StoredVerdict(*row) if row else None
+
+
+def list_verdicts(connection: Connection, limit: int = 100, about: Sequence[str] = ()) -> list[StoredVerdict]:
+    """The last ones, newest first; only those about all of some models where these are named."""
     query = select(verdicts).order_by(verdicts.c.id.desc()).limit(limit)
+    for name in about:
+        query = query.where(or_(verdicts.c.champion == name, verdicts.c.challenger == name))
     return [StoredVerdict(*row) for row in connection.execute(query)]

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, func, select
 
 from rayon.store.predictions import PREDICTION_COLUMNS, StoredPrediction
-from rayon.store.tables import predictions
+from rayon.store.tables import predictions, validations
 
 _AT_ONCE = 500
 
@@ -132,7 +132,9 @@ def waiting_for_review(connection: Connection) -> int:
 
 def validated_since(connection: Connection, moment: datetime | None) -> int:
     """How many predictions people have validated since a moment, or ever."""
+    said = select(validations.c.prediction_id)
     query = select(func.count()).where(predictions.c.validated_at.is_not(None))
     if moment is not None:
+        said = said.where(validations.c.at > moment)  # what was said since is few among all predictions
         query = query.where(predictions.c.validated_at > moment)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(query.where(predictions.c.id.in_(said))).scalar_one())

@@ -38,6 +38,7 @@ from rayon.store.predictions import (
     find_prediction,
     list_predictions,
 )
+from rayon.store.search import MAX_SEARCH
 
 _JSON, _FORM = "application/json", "multipart/form-data"
 _LONG = 100_000
@@ -123,8 +124,10 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(
 class Filters(BaseModel):
     """Which predictions to list."""
 
+    search: Annotated[str, Query(max_length=MAX_SEARCH)] | None = None
     decision: Literal["accept", "review"] | None = None
     code: str | None = None
+    true_code: str | None = None
     model_version: str | None = None
     user_id: str | None = None
     productid: str | None = None

@@ -19,6 +19,7 @@ from rayon.serving.review_schemas import (
     LeaseIn,
     OutcomeOut,
     OutcomesOut,
+    QueuedOut,
     RenewedOut,
     ReviewProgressOut,
     SimilarIn,
@@ -33,6 +34,7 @@ from rayon.store.predictions import (
     find_prediction,
     find_validation,
     list_validations,
+    lock_predictions,
     standing_validation,
 )
 from rayon.store.review import (
@@ -83,7 +85,7 @@ def take(request: Request, user: Reviewer, wanted: LeaseIn) -> LeasedOut:
             code=wanted.code,
             exclude=wanted.exclude,
         )
-    return LeasedOut(items=[PredictionOut.of(one) for one in found], leased_until=until)
+    return LeasedOut(items=[QueuedOut.queued(one) for one in found], leased_until=until)
 
 
 @router.post("/review/leases/renew", responses=problem_responses(422))
@@ -118,7 +120,7 @@ def take_similar(request: Request, user: Reviewer, wanted: SimilarIn) -> LeasedO
         texts = waiting_texts(connection, seed.code, user.id, now, wanted.exclude, _COMPARED)
         ids = most_similar((seed.id, seed.designation, seed.description), texts, wanted.count)
         items = lease_these(connection, ids, user.id, now, until)
-    return LeasedOut(items=[PredictionOut.of(one) for one in items], leased_until=until)
+    return LeasedOut(items=[QueuedOut.queued(one) for one in items], leased_until=until)
 
 
 @router.get("/review/progress", responses=problem_responses(422))
@@ -148,6 +150,7 @@ def validate_several(request: Request, user: Reviewer, said: WordsIn) -> Outcome
     """
     served = services(request)
     with served.database.write() as connection:
+        lock_predictions(connection, [word.prediction_id for word in said.words])
         return OutcomesOut(outcomes=[_store(served, connection, user, word) for word in said.words])
 
 
