@@ -173,8 +173,8 @@ class CodeSearch {
     this.dialog.showModal();
     this.input.focus();
     return new Promise((resolve) => {
-      this.chosen = null;
-      this.dialog.addEventListener("close", () => resolve(this.chosen), { once: true });
+      this.answer = resolve; // at once when a code is chosen: the next key may come before the window's closing is told
+      this.dialog.addEventListener("close", () => resolve(null), { once: true });
     });
   }
 
@@ -210,8 +210,8 @@ class CodeSearch {
 
   choose(option) {
     if (!option) return;
-    this.chosen = option.dataset.code;
     this.dialog.close();
+    this.answer(option.dataset.code);
   }
 }
 
