@@ -60,6 +60,12 @@ class Gatekeeper:
         champion = self.registry.champion()
         return champion not in (None, self.registry.find(name).name) and len(self._golden) > 0
 
+    def next_turn(self) -> int:
+        """The turn that a new question would have now, see `rayon.learning.spending`; asks nothing."""
+        line, listings = self._line_of(self.registry.champion()), len(self._golden)
+        with self._database.read() as connection:
+            return turn_of("", listings, store.asked_under(connection, line))
+
     def judge(
         self,
         challenger: str | Path,

@@ -39,7 +39,7 @@ MAX_BODY = MAX_BYTES + 4 * 1024 * 1024
 MAX_UPLOAD = 5 * 1024**3
 """Bytes of a job: its listings, and the pictures in their archive; or of a model."""
 
-_UPLOADS = {"/api/v1/jobs", "/api/v1/models/import", "/batches"}
+_UPLOADS = {"/api/v1/jobs", "/api/v1/models/import", "/batches", "/models/import"}
 
 
 def create_app(

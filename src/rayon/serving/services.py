@@ -21,6 +21,7 @@ from rayon.operations.sessions import Sessions
 from rayon.serving.admission import Admission
 from rayon.serving.metrics import Metrics
 from rayon.serving.plot_cache import PlotCache
+from rayon.serving.questions import Questions
 from rayon.store.database import Database
 from rayon.store.images import ImageStore
 
@@ -51,6 +52,8 @@ class Services:
         Within which the gate judges, or is broken off.
     judging
         Held while the gate judges: once at a time in this process.
+    questions
+        What pages ask the gate in the background.
     looking
         Held while somebody has the live service looked at, likewise.
     look_failed
@@ -81,6 +84,7 @@ class Services:
     lease_seconds: int = 600
     gate_seconds: float = 600.0
     judging: threading.Lock = field(default_factory=threading.Lock)
+    questions: Questions = field(default_factory=Questions)
     looking: threading.Lock = field(default_factory=threading.Lock)
     look_failed: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)

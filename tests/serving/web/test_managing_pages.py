@@ -35,7 +35,7 @@ def fits(page: Page) -> bool:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("path", ["/", "/models", "/retrainings", "/monitoring", "/account"])
+@pytest.mark.parametrize("path", ["/", "/models", "/models/retrainings", "/monitoring", "/account"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_pages_are_for_everybody_and_fit_a_phone(
     visit: Callable[..., Page],
@@ -55,45 +55,16 @@ def test_pages_are_for_everybody_and_fit_a_phone(
 
 
 @pytest.mark.proof
-def test_promoting_says_what_will_change_and_rolling_back_undoes_it(
-    visit: Callable[..., Page], served: Services, lived_in: dict[str, str]
-) -> None:
-    page = visit("admin", "/models")
-    assert HOSTILE in page.locator("main").inner_text()
-    page.get_by_role("link", name="Promote…").click()
-    expect(page.get_by_role("heading", name=f"Promote {lived_in['better']}")).to_be_visible()
-    expect(page.get_by_text(f"{lived_in['better']} answers in the place of")).to_be_visible()
-    page.get_by_label("Why?").fill("it is better")
-    page.get_by_role("button", name="Promote").click()
-    expect(page.get_by_role("status")).to_have_text("The model is promoted; processes follow within seconds.")
-    assert served.registry.champion() == lived_in["better"]
-    page.get_by_role("link", name="Roll back…").click()
-    page.get_by_label("Why?").fill("it was not")
-    page.get_by_role("button", name="Roll back").click()
-    expect(page.get_by_role("status")).to_have_text(
-        "The former champion is back; processes follow within seconds."
-    )
-    assert served.registry.champion() == lived_in["champion"]
-    page.get_by_role("link", name=lived_in["better"]).first.click()
-    expect(page.get_by_role("heading", name=lived_in["better"])).to_be_visible()
+def test_plots_are_drawn_after_the_page(visit: Callable[..., Page], lived_in: dict[str, str]) -> None:
+    page = visit("reviewer", "/monitoring", language="fr")
+    volumes = page.locator("[data-load$=volumes] svg")
+    expect(volumes).to_be_visible()
+    assert "[style]" not in page.content()
+    assert page.locator("svg [style]").count() == 0
 
 
 @pytest.mark.proof
-def test_a_retraining_without_a_first_one_says_what_to_do(
-    visit: Callable[..., Page], complaints: list[str]
-) -> None:
-    page = visit("admin", "/retrainings")
-    page.get_by_label("Why?").fill("to see")
-    page.get_by_role("button", name="Start a retraining").click()
-    expect(page.get_by_role("alert")).to_have_text(
-        "There was no retraining before, whose training data could be taken. "
-        "Name it once: rayon retrain CATALOGUE."
-    )
-    complaints.clear()  # the browser noted that it was refused
-
-
-@pytest.mark.proof
-@pytest.mark.parametrize("path", ["/review", "/monitoring", "/models", "/retrainings"])
+@pytest.mark.parametrize("path", ["/review", "/monitoring", "/models", "/models/retrainings"])
 def test_clients_are_kept_out(visit: Callable[..., Page], complaints: list[str], path: str) -> None:
     page = visit("client", path)
     expect(page.get_by_role("heading", level=1)).to_have_text("Forbidden")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -12,17 +11,16 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from rayon.errors import ModelError, StoreUnavailableError
-from rayon.operations.golden_set import GoldenSet
-from rayon.operations.model_archives import pack_model, unpack_model
-from rayon.operations.promotion import Gatekeeper
+from rayon.errors import ModelError
+from rayon.operations.model_archives import pack_model
 from rayon.serving.auth import Admin, Reviewer
 from rayon.serving.downloads import download_made
 from rayon.serving.gate_schemas import CompareIn, JudgedOut, PromoteIn, VerdictOut, change_of
-from rayon.serving.judging import judging
+from rayon.serving.judging import gatekeeper, judging
+from rayon.serving.model_imports import new_archive, register_archive
 from rayon.serving.model_schemas import ModelVersionOut, PromotionOut, ReasonIn
 from rayon.serving.problems import problem_responses
-from rayon.serving.services import Services, services
+from rayon.serving.services import services
 
 router = APIRouter(tags=["model"])
 Name = Annotated[str, InPath(max_length=64)]
@@ -55,9 +53,7 @@ def rollback(request: Request, user: Admin, why: ReasonIn) -> PromotionOut:
 @router.get("/models/verdicts")
 def verdicts(request: Request, _user: Reviewer) -> list[VerdictOut]:
     """See what was asked of the golden set, and what came of it, newest first."""
-    served = services(request)
-    golden = GoldenSet(served.database, served.images)
-    return [VerdictOut.of(one) for one in Gatekeeper(served.database, served.registry, golden).verdicts()]
+    return [VerdictOut.of(one) for one in gatekeeper(services(request)).verdicts()]
 
 
 @router.post("/models/compare", responses=problem_responses(400, 404, 409, 422))
@@ -87,9 +83,9 @@ def compare(request: Request, user: Admin, asked: CompareIn) -> JudgedOut:
 async def import_(request: Request, user: Admin) -> ModelVersionOut:
     """Register a model from a ZIP of its files; the same one is kept once."""
     served = services(request)
-    made = await run_in_threadpool(_register, served, await _received(request, served.exports), user.name)
-    served.mirror()
-    return made
+    archive = await _received(request, served.exports)
+    made = await run_in_threadpool(register_archive, served, archive, user.name)
+    return ModelVersionOut.of(made, await run_in_threadpool(served.registry.champion))
 
 
 @router.get("/models/{name}", responses=problem_responses(404))
@@ -129,31 +125,9 @@ def export(request: Request, _user: Admin, name: Name) -> FileResponse:
 async def _received(request: Request, folder: Path) -> Path:
     """Keep the body of a request in a file of that folder; who is asking has been checked by now."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".zip", delete=False) as file:
-            try:
-                async for chunk in request.stream():
-                    await run_in_threadpool(file.write, chunk)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
+        with new_archive(folder) as file:
+            async for chunk in request.stream():
+                await run_in_threadpool(file.write, chunk)
     except ClientDisconnect:
         raise ModelError("The archive broke off", "Send it again") from None
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"The archive cannot be kept in {folder} ({error.strerror})",
-            "Make room, then try again",
-            public="There is no room for the archive at the moment",
-        ) from None
     return Path(file.name)
-
-
-def _register(served: Services, archive: Path, actor: str) -> ModelVersionOut:
-    try:
-        with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-            folder = Path(scratch) / "model"
-            unpack_model(archive, folder)
-            made = served.registry.register(folder, actor)
-    finally:
-        archive.unlink()
-    return ModelVersionOut.of(made, served.registry.champion())

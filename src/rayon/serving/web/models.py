@@ -1,61 +1,67 @@
-"""Models: what is kept and what serves, and what is about to change before it does."""
+"""Models: what is kept and what serves, one of them in detail, and what the gate said."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
-from rayon.errors import PromotionRefusedError, RayonError
-from rayon.operations.golden_set import GoldenSet
-from rayon.operations.promotion import Gatekeeper
-from rayon.serving.auth import Admin, Reviewer
-from rayon.serving.judging import judging
+from rayon.errors import NotFoundError
+from rayon.operations.brake import all_brakes, brake_of
+from rayon.serving.auth import Reviewer
+from rayon.serving.braking import serving_name
 from rayon.serving.services import Services, services
-from rayon.serving.web.rendering import redirect, render_page
-from rayon.store.models import ModelVersion
-from rayon.store.verdicts import StoredVerdict
+from rayon.serving.web.rendering import render_page
+from rayon.serving.web.versions import ALL, terms, version_of
+from rayon.store.verdicts import StoredVerdict, find_verdict, list_verdicts
 
 router = APIRouter()
-Reason = Annotated[str, Form(max_length=1000)]
-_PROMOTIONS = 20
+_HISTORY = 20
+_VERDICTS = 10
+_MAX_ID = 2**31 - 1
 
 
 @router.get("/models")
 def models(request: Request, _user: Reviewer) -> Response:
-    """Show the champion, all versions, and when the champion changed."""
+    """Show the champion, all versions, when the champion changed, and what the gate said."""
     served = services(request)
     registry = served.registry
+    promotions = registry.promotions(ALL)
+    with served.database.read() as connection:
+        verdicts = list_verdicts(connection, _VERDICTS)
     return render_page(
         request,
         "models.html.j2",
-        champion=registry.champion(),
+        champion=version_of(served, registry.champion()),
+        term=terms(promotions)[0] if promotions else None,
         versions=registry.versions(),
-        promotions=registry.promotions(_PROMOTIONS),
+        promotions=promotions[:_HISTORY],
+        older=len(promotions) - _HISTORY,
+        before=registry.before_champion(),
+        verdicts=verdicts,
         retrainings=served.retrainings.newest(None, 3),
-        brake=served.recorder.brake,
+        brakes=all_brakes(served.database),
         promise=served.model.policy_.report(),
-        serving=served.model.version_,
+        serving=serving_name(served),
         pinned=served.follower is None,
+        problem=served.follower.problem if served.follower else "",
     )
 
 
-@router.get("/models/rollback")
-def ask_to_roll_back(request: Request, _user: Admin) -> Response:
-    """Say what rolling back will change."""
-    return _rollback_page(request)
-
-
-@router.post("/models/rollback")
-def roll_back(request: Request, user: Admin, reason: Reason = "") -> Response:
-    """Go back to the champion before this one."""
+@router.get("/models/verdicts/{verdict_id}")
+def verdict(
+    request: Request, _user: Reviewer, verdict_id: Annotated[int, Path(ge=1, le=_MAX_ID)]
+) -> Response:
+    """Show what the gate found one time."""
     served = services(request)
-    try:
-        served.registry.rollback(user.name, reason)
-    except RayonError as error:
-        return _rollback_page(request, error)
-    served.mirror()
-    return redirect("/models", "rolled-back")
+    found = verdict_of(served, verdict_id)
+    return render_page(
+        request,
+        "model_verdict.html.j2",
+        verdict=found,
+        champion=served.registry.champion(),
+        registered={one.name for one in served.registry.versions()},
+    )
 
 
 @router.get("/models/{name}")
@@ -63,85 +69,30 @@ def model(request: Request, _user: Reviewer, name: str) -> Response:
     """Show one version with its verdicts and its time as the champion."""
     served = services(request)
     version = served.registry.find(name)
+    with served.database.read() as connection:
+        verdicts = list_verdicts(connection, about=[version.name])
     return render_page(
         request,
         "model.html.j2",
-        version=version,
+        shown=version,
         champion=served.registry.champion(),
-        promotions=[one for one in served.registry.promotions() if version.name in (one.model, one.previous)],
-        verdicts=_verdicts_of(served, version.name),
+        terms=[term for term in terms(served.registry.promotions(ALL)) if term.began.model == version.name],
+        verdicts=verdicts,
+        brake=brake_of(served.database, version.name),
+        serving=serving_name(served),
     )
 
 
-@router.get("/models/{name}/promote")
-def ask_to_promote(request: Request, _user: Admin, name: str) -> Response:
-    """Say what promoting a version will change."""
-    return _promote_page(request, name)
+def verdict_of(served: Services, verdict_id: int) -> StoredVerdict:
+    """Find what the gate found.
 
-
-@router.post("/models/{name}/promote")
-def promote(request: Request, user: Admin, name: str, reason: Reason = "", force: Reason = "") -> Response:
-    """Make a version the champion if the gate lets it through; the browser waits meanwhile."""
-    served = services(request)
-    try:
-        with judging(served) as (gate, watch):
-            gate.promote(name, user.name, reason, watch, force=bool(force), change=None)
-    except RayonError as error:
-        return _promote_page(request, name, error, reason)
-    served.mirror()
-    return redirect("/models", "promoted")
-
-
-def _promote_page(request: Request, name: str, error: RayonError | None = None, reason: str = "") -> Response:
-    served = services(request)
-    version = served.registry.find(name)
-    champion = _version(served, served.registry.champion())
-    return render_page(
-        request,
-        "model_promote.html.j2",
-        error.status if error else 200,
-        version=version,
-        champion=champion,
-        gone=_codes_beyond(champion, version),
-        new=_codes_beyond(version, champion),
-        golden=len(GoldenSet(served.database, served.images)) if champion else 0,
-        error=error,
-        verdict=error.verdict if isinstance(error, PromotionRefusedError) else None,
-        reason=reason,
-    )
-
-
-def _rollback_page(request: Request, error: RayonError | None = None) -> Response:
-    served = services(request)
-    champion = served.registry.champion()
-    return render_page(
-        request,
-        "model_rollback.html.j2",
-        error.status if error else 200,
-        champion=_version(served, champion),
-        before=_version(served, served.registry.before_champion()),
-        error=error,
-    )
-
-
-def _version(served: Services, name: str | None) -> ModelVersion | None:
-    return served.registry.find(name) if name else None
-
-
-def _codes_beyond(one: ModelVersion | None, other: ModelVersion | None) -> list[str]:
-    """Codes that one version knows and the other does not."""
-    if one is None or other is None:
-        return []
-    known = set(_codes(other))
-    return [code for code in _codes(one) if code not in known]
-
-
-def _codes(version: ModelVersion) -> list[Any]:
-    codes: list[Any] = version.figures["figures"]["codes"]
-    return codes
-
-
-def _verdicts_of(served: Services, name: str) -> list[StoredVerdict]:
-    golden = GoldenSet(served.database, served.images)
-    found = Gatekeeper(served.database, served.registry, golden).verdicts()
-    return [one for one in found if name in (one.challenger, one.champion)]
+    Raises
+    ------
+    NotFoundError
+        When there is no such verdict.
+    """
+    with served.database.read() as connection:
+        found = find_verdict(connection, verdict_id)
+    if found is None:
+        raise NotFoundError(f"There is no verdict {verdict_id}", "The page Models lists them")
+    return found

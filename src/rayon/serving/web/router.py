@@ -7,16 +7,20 @@ from fastapi import APIRouter, Depends
 from rayon.serving.web import (
     account,
     batches,
+    brake,
     classify,
     documentation,
     explanation,
+    gate,
     look_plots,
     looking,
+    model_imports,
     models,
     monitoring,
     monthly_reports,
     people,
     predictions,
+    promotion,
     retrainings,
     review,
     start,
@@ -24,26 +28,27 @@ from rayon.serving.web import (
 )
 from rayon.serving.web.forms import check_form
 
-SUBJECTS = (
+router = APIRouter(include_in_schema=False)
+router.include_router(model_imports.router)  # which checks it itself, after the role
+for pages in (
     documentation,
     static_files,
     start,
     account,
+    batches,
     review,
     classify,
-    batches,
     explanation,
     predictions,
+    gate,
+    promotion,
+    brake,
+    retrainings,
+    people,
     models,
     looking,
     look_plots,
     monthly_reports,
     monitoring,
-    people,
-    retrainings,
-)
-"""Modules of pages, each with a router."""
-
-router = APIRouter(include_in_schema=False, dependencies=[Depends(check_form)])
-for subject in SUBJECTS:
-    router.include_router(subject.router)
+):
+    router.include_router(pages.router, dependencies=[Depends(check_form)])
