@@ -51,6 +51,14 @@ def test_no_text_is_translated_twice() -> None:
             seen[english] = path.stem
 
 
+def test_a_text_that_is_not_ours_is_escaped_all_the_same() -> None:
+    for language in ("en", "fr"):
+        template = environment(language).from_string("{{ _(text) }} {{ _('Sign in') }} {{ text | say }}")
+        said = template.render(text="<b> 100 %(s)s")
+        assert said.count("&lt;b&gt; 100 %(s)s") == 2
+        assert "<" not in said
+
+
 def test_messages_with_gaps_are_translated() -> None:
     assert translate_message("Try again in 8 s.", "fr") == "Réessayez dans 8 s."
     assert translate_message("Try again in 8 s.", "en") == "Try again in 8 s."

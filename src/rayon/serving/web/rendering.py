@@ -12,12 +12,20 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import escape
 
 from rayon.operations.accounts import Role
 from rayon.operations.sessions import form_token, new_token
 from rayon.serving.cookies import keep_session, session_token
 from rayon.serving.services import services
-from rayon.serving.web.languages import Formats, Language, language_of, translate_message, translator
+from rayon.serving.web.languages import (
+    Formats,
+    Language,
+    french,
+    language_of,
+    translate_message,
+    translator,
+)
 from rayon.store.accounts import User
 
 _RANK = {role: rank for rank, role in enumerate(Role)}
@@ -125,11 +133,15 @@ def environment(language: Language) -> Environment:
     )
     say, formats = translator(language), Formats(language)
 
+    def ours(text: str) -> str:
+        # The template takes what this gives for safe, and fills its gaps.
+        return say(text) if text in french() else escape(text.replace("%", "%%"))
+
     def plural(one: str, many: str, n: int) -> str:
         # French counts nothing as one, English as many.
-        return say(one if n == 1 or (n == 0 and language == "fr") else many)
+        return ours(one if n == 1 or (n == 0 and language == "fr") else many)
 
-    made.install_gettext_callables(say, plural, newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_callables(ours, plural, newstyle=True)  # type: ignore[attr-defined]
     made.filters.update(
         number=formats.number,
         percent=formats.percent,
@@ -137,7 +149,7 @@ def environment(language: Language) -> Environment:
         moment=formats.moment,
         size=formats.size,
         message=lambda text: translate_message(text, language),
-        say=say,  # of texts that come from elsewhere: `_` takes what it is given for our own, and safe
+        say=say,  # of texts that come from elsewhere
     )
     made.globals.update(static=static_address, interval=formats.interval, with_query=_with_query)
     return made
