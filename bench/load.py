@@ -16,16 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.load_client import Answer, ask, crowd, offer, request_for
+from bench.service import DATABASES, database_url, server
 from rayon.data.listings import Listing
 from rayon.data.loading import read_catalogue
 from rayon.data.sample import make_sample
@@ -41,7 +39,6 @@ OVERLOAD = 10
 OVERLOAD_SECONDS = 10
 REFUSED_WITHIN_MS = 50
 CEILING_LISTINGS = 400
-DATABASES = ("sqlite", "postgresql")
 
 
 def measure(
@@ -56,9 +53,8 @@ def measure(
         ProductClassifier().fit(catalogue.listings, catalogue.codes or []).save(home / "model")
         listings = _kinds(catalogue.listings)
         for database in databases:
-            with _postgresql() if database == "postgresql" else nullcontext(_sqlite(home)) as url:
+            with database_url(database, home) as url:
                 if url is None:
-                    print("PostgreSQL is left out: pip install pgserver", file=sys.stderr)
                     continue
                 secret = _account(url)
                 found[database] = {}
@@ -76,7 +72,7 @@ def _measure_kind(
     ceiling = _ceiling(home, url, listings)
     found: dict[str, Any] = {"ceiling_per_second": round(ceiling, 1)}
     for clients in CLIENTS:
-        with _server(home, url) as (address, _):
+        with server(home, url, "--model", str(home / "model")) as (address, _):
             bodies = [request_for(address, secret, listing) for listing in listings]
             asyncio.run(ask(address, bodies, clients, max(clients, 50)))
             begin = time.perf_counter()
@@ -124,7 +120,7 @@ def _memory(
 ) -> dict[str, float]:
     """Resident memory of the server in MiB, after each tenth of the requests."""
     found = {}
-    with _server(home, url) as (address, pid):
+    with server(home, url, "--model", str(home / "model")) as (address, pid):
         bodies = [request_for(address, secret, listing) for listing in listings]
         for tenth in range(1, 11):
             asyncio.run(ask(address, bodies, 8, requests // 10))
@@ -152,27 +148,6 @@ def _kinds(listings: Sequence[Listing]) -> dict[str, list[Listing]]:
     }
 
 
-def _sqlite(home: Path) -> str:
-    return f"sqlite:///{home / 'rayon.db'}"
-
-
-@contextmanager
-def _postgresql() -> Iterator[str | None]:
-    """A real PostgreSQL server for as long as it takes; nothing where there is none."""
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where the system names no runtime folder
-        try:
-            pgserver = import_module("pgserver")
-        except ImportError:
-            yield None
-            return
-        server = pgserver.get_server(folder)
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
-
-
 def _account(url: str) -> str:
     database = Database(url)
     upgrade_schema(database)
@@ -196,26 +171,6 @@ def _ceiling(home: Path, url: str, listings: Sequence[Listing]) -> float:
     seconds = time.perf_counter() - begin
     database.close()
     return len(listings) / seconds
-
-
-@contextmanager
-def _server(home: Path, url: str) -> Iterator[tuple[str, int]]:
-    """The real server with its logs in a file; its address and process."""
-    log = home / "server.log"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "rayon", "serve", "--model", str(home / "model"), "--port", "0"],
-            env={**os.environ, "RAYON_HOME": str(home), "RAYON_DATABASE": url},
-            stderr=file,
-        )
-    try:
-        while not (begun := [line for line in log.read_text().splitlines() if line.startswith("Serving on")]):
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.1)
-        yield begun[0].split()[2], server.pid
-    finally:
-        server.terminate()
-        server.wait(60)
 
 
 if __name__ == "__main__":

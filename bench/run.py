@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.common import REPOSITORY
 
-NAMES = ("text", "english", "rakuten", "peers", "images", "scale", "load")
+NAMES = ("text", "english", "rakuten", "peers", "images", "scale", "load", "web")
 RESULTS = REPOSITORY / "bench" / "results"
 FILE = RESULTS / "results.json"
 TRIPLE = "camembert_large+tfidf+convnext_base_384_v2"
@@ -243,7 +243,45 @@ def _flooded(found: Any, database: str) -> str:
     return f"{flood['p99_ms']:.0f} ms ({full['p99_ms']:.0f} at 64 clients); {flood['refused_in_time']:.3f}"
 
 
-ROWS += _load_rows()
+def _web_rows() -> tuple[Row, ...]:
+    return tuple(
+        row
+        for database in ("sqlite", "postgresql")
+        for row in (
+            Row(
+                "web",
+                f"200,000 predictions on {database}",
+                "slowest page on the server, p95",
+                "< 200 ms",
+                lambda r, database=database: _slowest(r, database),  # type: ignore[misc]
+            ),
+            Row(
+                "web",
+                f"10,000 queued on {database}",
+                "key to next listing in Chromium, p95",
+                "< 100 ms",
+                lambda r, database=database: _key_to_next(r, database),  # type: ignore[misc]
+            ),
+        )
+    )
+
+
+def _slowest(found: Any, database: str) -> str:
+    if database not in found:
+        return "not run"
+    slowest = found[database]["slowest"]
+    times, ratio = f"{slowest['p95_ms']:.0f} ms", f"{slowest['ratio_to_sign_in']:.1f}"
+    return f"{times} ({ratio} × the page to sign in): `{slowest['page']}`"
+
+
+def _key_to_next(found: Any, database: str) -> str:
+    if database not in found or not found[database]["key_to_next"]["long_queue"]:
+        return "not run"
+    short, long = (found[database]["key_to_next"][name] for name in ("short_queue", "long_queue"))
+    return f"{long['p95_ms']:.1f} ms ({short['p95_ms']:.1f} ms with a short queue)"
+
+
+ROWS += _load_rows() + _web_rows()
 
 
 def main(names: list[str]) -> int:

@@ -1,0 +1,81 @@
+"""The real service for as long as a measurement takes, on SQLite or on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from pathlib import Path
+
+DATABASES = ("sqlite", "postgresql")
+
+
+def database_url(kind: str, home: Path) -> AbstractContextManager[str | None]:
+    """Give the address of an empty database; ``None`` where there is no PostgreSQL.
+
+    Parameters
+    ----------
+    kind
+        One of ``DATABASES``.
+    home
+        The folder of the service.
+    """
+    return _postgresql() if kind == "postgresql" else nullcontext(f"sqlite:///{home / 'rayon.db'}")
+
+
+@contextmanager
+def server(home: Path, url: str, *options: str) -> Iterator[tuple[str, int]]:
+    """Start the service with its logs in a file, and give its address and process.
+
+    Parameters
+    ----------
+    home
+        The folder of the service.
+    url
+        The address of its database.
+    *options
+        Of ``rayon serve``.
+    """
+    log = home / "server.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rayon", "serve", "--port", "0", *options],
+            env=environment(home, url),
+            stderr=file,
+        )
+    try:
+        while not (begun := [line for line in log.read_text().splitlines() if line.startswith("Serving on")]):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield begun[0].split()[2], process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def environment(home: Path, url: str) -> dict[str, str]:
+    """What commands of the service read from the environment."""
+    return {**os.environ, "RAYON_HOME": str(home), "RAYON_DATABASE": url}
+
+
+@contextmanager
+def _postgresql() -> Iterator[str | None]:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where the system names no runtime folder
+        try:
+            pgserver = import_module("pgserver")
+        except ImportError:
+            print("PostgreSQL is left out: pip install pgserver", file=sys.stderr)
+            yield None
+            return
+        started = pgserver.get_server(folder)
+        try:
+            yield started.get_uri()
+        finally:
+            started.cleanup()
