@@ -19,7 +19,8 @@ MAX_TEXT = 100_000
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".parquet", ".pq")
 
 _DELIMITERS = (",", ";", "\t", "|")
-_PARQUET_BATCH = 16_384
+_FIRST_ROWS, _MOST_ROWS = 256, 4096
+_BATCH_BYTES = 32 * 1024**2
 _HEAD = 200
 
 
@@ -191,7 +192,7 @@ def _json_object(line: str) -> tuple[dict[str, Any] | None, str | None]:
 
 
 class ParquetTable:
-    """A Parquet file, read a few thousand rows at a time with Polars."""
+    """A Parquet file, read in parts with Polars: up to some thousand rows, fewer where they are long."""
 
     def __init__(self, path: Path) -> None:
         import polars as pl  # loading it takes longer than reading a small CSV file
@@ -213,15 +214,24 @@ class ParquetTable:
         wanted = list(dict.fromkeys(columns.values()))
         frame = pl.scan_parquet(self.path).select(wanted)
         places = [(field, wanted.index(name)) for field, name in columns.items()]
-        number = 0
-        for offset in range(0, self.size, _PARQUET_BATCH):
+        number, n = 0, _FIRST_ROWS
+        while number < self.size:
             try:
-                batch = frame.slice(offset, _PARQUET_BATCH).collect()
+                batch = frame.slice(number, n).collect()
             except (pl.exceptions.PolarsError, OSError) as error:
                 raise _damaged(self.path, error) from None
+            if not batch.height:
+                raise _damaged(self.path, EOFError("it became shorter while it was read"))
             for row in batch.iter_rows():
                 number += 1
                 yield RawRow(number, None, {field: row[place] for field, place in places})
+            n = _next_rows(batch.height, batch.estimated_size())
+
+
+def _next_rows(rows: int, size: int) -> int:
+    """How many rows the next part may have, after one of so many rows and bytes."""
+    fitting = rows * _BATCH_BYTES // max(1, size)
+    return max(1, min(fitting, 4 * rows, _MOST_ROWS))
 
 
 def _damaged(path: Path, error: Exception) -> CatalogueError:
