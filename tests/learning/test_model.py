@@ -221,6 +221,15 @@ def test_an_explanation_names_what_decided(small: ProductClassifier) -> None:
         small.explain("Piscine", code="4")
 
 
+def test_an_explanation_is_as_sure_as_the_prediction(model: ProductClassifier, shop: Path) -> None:
+    listing = next(one for one in read_catalogue(shop).listings if one.designation and one.image is not None)
+    (prediction,) = model.decide([listing])
+    assert model.explain(listing).confidence == pytest.approx(prediction.confidence, abs=1e-5)
+    for modality, said in prediction.scores.items():
+        alone = model.explain(listing, said.code).scores[modality]
+        assert alone == pytest.approx(said.confidence, abs=1e-5)
+
+
 def test_an_explanation_of_a_picture_is_a_grid(model: ProductClassifier, shop: Path) -> None:
     listing = next(item for item in read_catalogue(shop).listings if item.image is not None)
     explanation = model.explain(Listing(image=listing.image))

@@ -88,8 +88,8 @@ class Explanation:
 def explain_listing(model: ProductClassifier, listing: Listing, code: Any, n_neighbours: int) -> Explanation:
     """Explain one listing; see `ProductClassifier.explain`."""
     features = _features(model, listing)
-    heads = {name: model.head_proba(name, vector) for name, vector in features.items()}
-    fused = model.scores([listing]).fused[0]
+    given = model.scores([listing])
+    fused = given.fused[0]
     index = int(fused.argmax()) if code is None else _index(model, str(code))
     name = model.taxonomy_.codes[index]
     words: tuple[WordWeight, ...] = ()
@@ -106,7 +106,7 @@ def explain_listing(model: ProductClassifier, listing: Listing, code: Any, n_nei
         words,
         regions,
         tuple(model.neighbours_.nearest(features, n_neighbours)),
-        {modality: round(float(proba[0, index]), 6) for modality, proba in heads.items()},
+        {modality: round(float(given.probabilities[modality][0, index]), 6) for modality in features},
     )
 
 

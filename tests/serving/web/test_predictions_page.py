@@ -188,6 +188,22 @@ def test_pictures_that_are_gone_break_no_page(
     assert "Nothing of this listing is kept that could be explained." in gone
 
 
+def test_an_explanation_is_as_sure_as_the_answer_was(
+    served: Services, browse: Callable[[str], httpx.Client]
+) -> None:
+    (prediction,) = record(served, [Listing("piscine hors sol avec pompe")])
+    alternatives = [{**prediction.alternatives[0], "confidence": 0.31}]
+    kept = replace(prediction, id="by-another-encoding", confidence=0.43, alternatives=alternatives)
+    other = replace(kept, id="by-another-model", model_version="before")
+    with served.database.write() as connection:
+        add_predictions(connection, [kept, other])
+    client = browse("client")
+    assert "43% sure" in client.get(f"/predictions/{kept.id}/explanation").text
+    asked = {"code": alternatives[0]["code"]}
+    assert "31% sure" in client.get(f"/predictions/{kept.id}/explanation", params=asked).text
+    assert "43% sure" not in client.get(f"/predictions/{other.id}/explanation").text
+
+
 def test_a_code_that_the_model_does_not_know_any_more_is_shown_as_it_was(
     served: Services, browse: Callable[[str], httpx.Client]
 ) -> None:

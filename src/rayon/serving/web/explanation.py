@@ -67,6 +67,7 @@ def explain(request: Request, user: Client, prediction_id: str, code: str = "", 
     stored = visible_prediction(served, prediction_id, user)
     template = "explanation_page.html.j2" if whole else "explanation.html.j2"
     wanted = code or stored.code
+    is_other_model = stored.model_version != served.model.version_
     explanation, obstacle = None, ""
     try:
         # A model that came later may not know the code any more: it explains its own answer then.
@@ -83,14 +84,15 @@ def explain(request: Request, user: Client, prediction_id: str, code: str = "", 
         prediction=stored,
         explanation=explanation,
         obstacle=obstacle,
-        is_other_model=stored.model_version != served.model.version_,
-        **(_shown(stored, explanation) if explanation else {}),
+        is_other_model=is_other_model,
+        **(_shown(stored, explanation, is_other_model=is_other_model) if explanation else {}),
     )
 
 
-def _shown(stored: StoredPrediction, explanation: Explanation) -> dict[str, Any]:
+def _shown(stored: StoredPrediction, explanation: Explanation, *, is_other_model: bool) -> dict[str, Any]:
     sides = {"for": 1, "against": -1}
     return {
+        "sure": explanation.confidence if is_other_model else _sure(stored, explanation),
         "title": marked(stored.designation, _of_field(explanation.words, "designation")),
         "description": marked(stored.description, _of_field(explanation.words, "description")),
         "strongest": {
@@ -101,6 +103,16 @@ def _shown(stored: StoredPrediction, explanation: Explanation) -> dict[str, Any]
         "cells": grid(explanation.regions) if explanation.regions else (),
         "place": _place(explanation.regions) if explanation.regions else "",
     }
+
+
+def _sure(stored: StoredPrediction, explanation: Explanation) -> float:
+    """How sure the answer was of the code, where that is stored.
+
+    The picture that is kept was encoded anew, so that explaining gives a little more or less.
+    """
+    said = {one["code"]: float(one["confidence"]) for one in stored.alternatives}
+    said[stored.code] = stored.confidence
+    return said.get(explanation.code, explanation.confidence)
 
 
 def marked(text: str, words: Sequence[WordWeight]) -> list[Piece]:
