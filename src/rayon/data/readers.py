@@ -225,7 +225,7 @@ class ParquetTable:
             for row in batch.iter_rows():
                 number += 1
                 yield RawRow(number, None, {field: row[place] for field, place in places})
-            n = _next_rows(batch.height, batch.estimated_size())
+            n = _next_rows(batch.height, int(batch.estimated_size()))
 
 
 def _next_rows(rows: int, size: int) -> int:

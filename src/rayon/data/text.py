@@ -77,7 +77,7 @@ class TextPreprocessor:
         limit = self.max_title if limit is None else limit
         text = text[: limit * RAW_FACTOR]
         if "&" in text:
-            text = _unescape(text)
+            text = unescape(text)
         if "<" in text:
             text = _MARKUP.sub(" ", text)
         if not text.isascii():
@@ -114,7 +114,7 @@ class TextPreprocessor:
             piece = match.group()
             if match.lastgroup == "markup" or match["hidden"]:
                 continue
-            if match["entity"] and not _WORD.fullmatch(_unescape(piece)):
+            if match["entity"] and not _WORD.fullmatch(unescape(piece)):
                 continue
             if match.start() != end:
                 if start >= 0:
@@ -125,7 +125,7 @@ class TextPreprocessor:
             yield start, end, self.normalise(text[start:end])
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
     """Resolve entities, also those whose ampersand was escaped."""
     for _ in range(_UNESCAPE_ROUNDS):
         plain = html.unescape(text)

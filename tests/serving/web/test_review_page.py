@@ -249,6 +249,16 @@ def test_texts_of_strangers_stay_texts(visit: Callable[..., Page], served: Servi
 
 
 @pytest.mark.proof
+def test_texts_are_shown_as_people_read_them(visit: Callable[..., Page], served: Services) -> None:
+    listing = Listing("Piscine compl&egrave;te zzz", "Pompe &amp;agrave; eau<br />et &lt;b&gt;zzz&lt;/b&gt;")
+    served.recorder.record([Question(listing)], [None])
+    page = visit("reviewer", "/review")
+    expect(page.locator("mark").first).to_be_visible()
+    expect(page.locator("[data-part=title]")).to_have_text("Piscine complète zzz")
+    expect(page.locator("[data-part=description]")).to_have_text("Pompe à eau et zzz")
+
+
+@pytest.mark.proof
 def test_an_empty_queue_says_so(visit: Callable[..., Page]) -> None:
     page = visit("reviewer", "/review")
     expect(page.get_by_role("heading", name="Nothing waits for a person")).to_be_visible()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 
+from rayon.data.readable import readable
 from rayon.errors import ListingError, OverloadedError
 from rayon.learning.explain import Explanation, WordWeight, strongest
 from rayon.serving.api.explanations import explain_stored
@@ -93,8 +94,7 @@ def _shown(stored: StoredPrediction, explanation: Explanation, *, is_other_model
     sides = {"for": 1, "against": -1}
     return {
         "sure": explanation.confidence if is_other_model else _sure(stored, explanation),
-        "title": marked(stored.designation, _of_field(explanation.words, "designation")),
-        "description": marked(stored.description, _of_field(explanation.words, "description")),
+        **marked_texts(stored, explanation),
         "strongest": {
             side: _once(strongest([word for word in explanation.words if sign * word.weight > _LEAST_SAID]))
             for side, sign in sides.items()
@@ -115,8 +115,16 @@ def _sure(stored: StoredPrediction, explanation: Explanation) -> float:
     return said.get(explanation.code, explanation.confidence)
 
 
-def marked(text: str, words: Sequence[WordWeight]) -> list[Piece]:
-    """Cut a text into pieces, the words that decided apart from the rest."""
+def marked_texts(stored: StoredPrediction, explanation: Explanation) -> dict[str, list[Piece]]:
+    """Title and description in pieces, the words that decided apart from the rest."""
+    return {
+        name: _marked(getattr(stored, field), [word for word in explanation.words if word.field == field])
+        for name, field in (("title", "designation"), ("description", "description"))
+    }
+
+
+def _marked(text: str, words: Sequence[WordWeight]) -> list[Piece]:
+    """Cut a text into pieces as people read them, the words that decided apart from the rest."""
     most = max([_LEAST_STRONGEST, *(abs(word.weight) for word in words)])
     pieces, at = [], 0
     for word in sorted(words, key=lambda one: one.start):
@@ -125,11 +133,11 @@ def marked(text: str, words: Sequence[WordWeight]) -> list[Piece]:
             continue
         side: Side = "for" if word.weight > 0 else "against"
         pieces += [
-            Piece(text[at : word.start]),
-            Piece(text[word.start : word.end], side, min(3, ceil(3 * share))),
+            Piece(readable(text[at : word.start])),
+            Piece(readable(text[word.start : word.end]), side, min(3, ceil(3 * share))),
         ]
         at = word.end
-    return [piece for piece in (*pieces, Piece(text[at:])) if piece.text]
+    return [piece for piece in (*pieces, Piece(readable(text[at:]))) if piece.text]
 
 
 def grid(regions: Sequence[Sequence[float]]) -> list[Cell]:
@@ -145,11 +153,7 @@ def grid(regions: Sequence[Sequence[float]]) -> list[Cell]:
 
 def _once(words: Iterable[WordWeight]) -> list[str]:
     """Each word once, however it is written."""
-    return list({word.word.casefold(): word.word for word in words}.values())
-
-
-def _of_field(words: Sequence[WordWeight], field: str) -> list[WordWeight]:
-    return [word for word in words if word.field == field]
+    return list({word.word.casefold(): readable(word.word) for word in words}.values())
 
 
 def _place(regions: Sequence[Sequence[float]]) -> str:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import escape
 
+from rayon.data.readable import readable
 from rayon.operations.accounts import Role
 from rayon.operations.sessions import form_token, new_token
 from rayon.serving.cookies import keep_session, session_token
@@ -149,6 +150,7 @@ def environment(language: Language) -> Environment:
         moment=formats.moment,
         size=formats.size,
         message=lambda text: translate_message(text, language),
+        readable=readable,
         say=say,  # of texts that come from elsewhere
     )
     made.globals.update(static=static_address, interval=formats.interval, with_query=_with_query)

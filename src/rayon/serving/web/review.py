@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,7 @@ from rayon.serving.api.explanations import explanation_turn
 from rayon.serving.api.predictions import visible_prediction
 from rayon.serving.auth import Reviewer
 from rayon.serving.services import Services, services
+from rayon.serving.web.explanation import marked_texts
 from rayon.serving.web.languages import N_, Language, language_of, translator
 from rayon.serving.web.rendering import render_page
 from rayon.store.predictions import StoredPrediction
@@ -68,7 +70,7 @@ def bulk(request: Request, _user: Reviewer, code: str = "") -> Response:
 
 @router.get("/review/{prediction_id}/details")
 def details(request: Request, user: Reviewer, prediction_id: str) -> JSONResponse:
-    """What makes a listing quick to judge: the words that decided, and the next best codes."""
+    """What makes a listing quick to judge: its texts with the words that decided, and the next best codes."""
     served = services(request)
     stored = visible_prediction(served, prediction_id, user)
     listing = _listing(served, stored)
@@ -81,10 +83,7 @@ def details(request: Request, user: Reviewer, prediction_id: str) -> JSONRespons
     codes = model.taxonomy_.codes
     return JSONResponse(
         {
-            "words": [
-                {"field": word.field, "start": word.start, "end": word.end, "weight": word.weight}
-                for word in explained.words
-            ],
+            **{name: [asdict(one) for one in text] for name, text in marked_texts(stored, explained).items()},
             "alternatives": [
                 {
                     "code": codes[index],

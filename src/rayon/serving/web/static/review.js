@@ -318,9 +318,8 @@ class Review {
   }
 
   showDetails(item) {
-    const weights = item.details?.words || [];
-    this.part("title").replaceChildren(...marked(item.designation, weights.filter((word) => word.field === "designation"), this.words));
-    this.part("description").replaceChildren(...marked(item.description, weights.filter((word) => word.field === "description"), this.words));
+    this.part("title").replaceChildren(...this.marked(item.details?.title, item.designation));
+    this.part("description").replaceChildren(...this.marked(item.details?.description, item.description));
     item.choices = [...item.alternatives, ...(item.details?.alternatives || [])]
       .filter((one, at, all) => one.code !== item.code && all.findIndex((other) => other.code === one.code) === at)
       .slice(0, 5);
@@ -328,6 +327,12 @@ class Review {
       make("li", {}, make("button", { class: "plain choice", type: "button", "data-code": one.code },
         make("kbd", {}, String(at + 1)), make("span", { class: "name" }, this.label(one.code, one.label), " ", make("span", { class: "code" }, one.code)),
         make("span", { class: "figure quiet" }, this.percent(one.confidence))))));
+  }
+
+  /** A text with the words that decided marked; as it came, as long as its pieces are not there. */
+  marked(pieces, text) {
+    if (!pieces) return [text];
+    return pieces.map((one) => (one.side ? make("mark", { class: `${one.side} s${one.strength}`, title: this.words[one.side] }, one.text) : one.text));
   }
 
   label(code, stored) {
@@ -490,22 +495,6 @@ class Review {
 /** How long it took until the next listing was on the screen, for whoever measures. */
 function measure(began) {
   requestAnimationFrame(() => setTimeout(() => performance.measure("rayon-next-listing", { start: began })));
-}
-
-/** A text with the words that decided marked; strong ones more. */
-function marked(text, weights, words) {
-  const strongest = Math.max(0.2, ...weights.map((word) => Math.abs(word.weight)));
-  const parts = [];
-  let at = 0;
-  for (const word of [...weights].sort((a, b) => a.start - b.start)) {
-    const strength = Math.abs(word.weight) / strongest;
-    if (strength < 0.15 || word.start < at) continue;
-    const kind = word.weight > 0 ? "for" : "against";
-    const mark = make("mark", { class: `${kind} s${Math.min(3, Math.ceil(3 * strength))}`, title: words[kind] }, text.slice(word.start, word.end));
-    parts.push(text.slice(at, word.start), mark);
-    at = word.end;
-  }
-  return [...parts, text.slice(at)];
 }
 
 // ------------------------------------------------------------------ many at once
