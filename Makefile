@@ -6,7 +6,7 @@ DEMO_FLAGS ?=
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof lint types bench clean
+.PHONY: help demo test proof lint types bench screenshots clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -45,6 +45,9 @@ types: $(VENV)/.dev  ## Check the types
 
 bench: $(VENV)/.dev  ## Measure quality and speed on real data; writes bench/results/
 	@$(BIN)/python -m bench.run
+
+screenshots: $(VENV)/.dev  ## Take the pictures of the web application for the docs; needs Chromium
+	@$(BIN)/python -m docs.screenshots.take
 
 clean:  ## Remove what was made, the virtual environment included
 	rm -rf $(VENV) demo bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

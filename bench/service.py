@@ -30,7 +30,7 @@ def database_url(kind: str, home: Path) -> AbstractContextManager[str | None]:
 
 
 @contextmanager
-def server(home: Path, url: str, *options: str) -> Iterator[tuple[str, int]]:
+def server(home: Path, url: str, *options: str, **settings: str) -> Iterator[tuple[str, int]]:
     """Start the service with its logs in a file, and give its address and process.
 
     Parameters
@@ -41,12 +41,14 @@ def server(home: Path, url: str, *options: str) -> Iterator[tuple[str, int]]:
         The address of its database.
     *options
         Of ``rayon serve``.
+    **settings
+        Variables of the environment besides.
     """
     log = home / "server.log"
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "rayon", "serve", "--port", "0", *options],
-            env=environment(home, url),
+            env=environment(home, url) | settings,
             stderr=file,
         )
     try:
