@@ -50,6 +50,7 @@ JUDGED_SHARE = 0.85
 AUDIT_SHARE = "0.2"
 """More than a shop would draw of more listings than these few hundred."""
 
+PARTS = ("designation", "description", "image")
 WAITING = {"queued": True, "validated": False, "limit": 100}
 WRITTEN = "Piscine gonflable ronde 3 mètres avec pompe et bâche, pour toute la famille"
 
@@ -269,7 +270,7 @@ def _gaps(address: str, sessions: dict[str, str], home: Path) -> dict[str, str]:
         retrainings = client.get("/models/retrainings").text
     return {
         "code": Counter(one["code"] for one in waiting).most_common(1)[0][0],
-        "judged": next((one for one in judged if one["image"]), judged[0])["id"],
+        "judged": max(judged, key=lambda one: sum(bool(one[part]) for part in PARTS))["id"],
         "batch": batch,
         "draft": draft,
         "challenger": names[0],

@@ -41,6 +41,7 @@ def refused(done: subprocess.CompletedProcess[str], message: str, hint: str) -> 
     assert done.stdout == ""
 
 
+@pytest.mark.proof
 def test_no_input_is_overwritten(rayon: Rayon, trained: Path, shop: Path, tmp_path: Path) -> None:
     kept = "designation,imageid\nPiscine ronde,7\n,\n"
     (tmp_path / "in.csv").write_text(kept)

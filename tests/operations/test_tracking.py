@@ -271,15 +271,11 @@ def test_the_last_version_of_a_name_counts_and_what_is_unknown_has_no_alias(trac
 
 
 @theirs
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        pytest.param(
-            ValueError("too little to learn from"),
-            "FAILED",
-            "too little to learn from",
-            marks=pytest.mark.proof,
-        ),
+        (ValueError("too little to learn from"), "FAILED", "too little to learn from"),
         (KeyboardInterrupt(), "KILLED", "KeyboardInterrupt"),
     ],
 )

@@ -34,6 +34,7 @@ def listening(served: Services) -> Iterator[tuple[str, int]]:
     assert not thread.is_alive()
 
 
+@pytest.mark.proof
 def test_200_slow_clients_keep_nobody_waiting_and_are_cut_off(
     served: Services, listening: tuple[str, int]
 ) -> None:

@@ -115,6 +115,23 @@ function watchOutbox(outbox, root, words) {
   });
 }
 
+// ------------------------------------------------------------------ leases
+
+const idsOf = (items) => items.filter(Boolean).map((item) => item.id);
+
+/** Renew the leases of listings; the ids of those that are still held. */
+async function renewed(items) {
+  const ids = idsOf(items);
+  if (!ids.length) return new Set();
+  return new Set((await ask("/api/v1/review/leases/renew", { method: "POST", json: { ids } })).ids);
+}
+
+/** Give listings back, also while the page is left. */
+function release(items) {
+  const ids = idsOf(items);
+  if (ids.length) ask("/api/v1/review/leases/release", { method: "POST", json: { ids }, keepalive: true }).catch(() => {});
+}
+
 // ------------------------------------------------------------------ finding a code
 
 /** How well a code answers a question, 0 where it does not: every word of it has to be found somewhere. */
@@ -234,7 +251,7 @@ class Review {
     this.outbox.addEventListener("change", ({ detail }) => detail?.stored.length && this.count());
     this.outbox.flush();
     addEventListener("keydown", (event) => this.key(event));
-    addEventListener("pagehide", () => this.release([this.current, ...this.ahead]));
+    addEventListener("pagehide", () => release([this.current, ...this.ahead]));
     addEventListener("pageshow", (event) => event.persisted && location.reload());
     setInterval(() => this.renew(), 1000 * RENEW_SECONDS);
     setInterval(() => !this.current && !document.hidden && this.fill(), 1000 * LOOK_AGAIN_SECONDS);
@@ -401,7 +418,7 @@ class Review {
     if (!item) return;
     this.history.push({ item, skipped: true });
     this.remember([...this.skipped, item.id]);
-    this.release([item]);
+    release([item]);
     this.next();
     this.tell(this.words.saidSkipped);
   }
@@ -454,20 +471,14 @@ class Review {
   // ---------------- leases and progress
 
   async renew() {
-    const ids = [this.current, ...this.ahead].filter(Boolean).map((item) => item.id);
-    if (!ids.length || document.hidden) return;
+    if (document.hidden) return;
     try {
-      const held = new Set((await ask("/api/v1/review/leases/renew", { method: "POST", json: { ids } })).ids);
+      const held = await renewed([this.current, ...this.ahead]);
       this.ahead = this.ahead.filter((item) => held.has(item.id));
       this.fill();
     } catch (error) {
       this.trouble(error);
     }
-  }
-
-  release(items) {
-    const ids = items.filter(Boolean).map((item) => item.id);
-    if (ids.length) ask("/api/v1/review/leases/release", { method: "POST", json: { ids }, keepalive: true }).catch(() => {});
   }
 
   trouble(error) {
@@ -512,9 +523,9 @@ class Bulk {
     watchOutbox(this.outbox, root, this.words);
     this.outbox.flush();
     addEventListener("keydown", (event) => this.key(event));
-    addEventListener("pagehide", () => this.release(this.items));
+    addEventListener("pagehide", () => release(this.items));
     addEventListener("pageshow", (event) => event.persisted && location.reload());
-    setInterval(() => this.renew(), 1000 * RENEW_SECONDS);
+    setInterval(() => document.hidden || renewed(this.items).catch(() => {}), 1000 * RENEW_SECONDS);
     for (const button of root.querySelectorAll("[data-do]")) button.addEventListener("click", () => this.act(button.dataset.do));
     this.part("grid").addEventListener("change", () => this.count());
     this.load();
@@ -600,20 +611,11 @@ class Bulk {
   }
 
   leave(items = this.items) {
-    this.release(items);
+    release(items);
     this.items = [];
     this.load();
   }
 
-  release(items) {
-    const ids = items.map((item) => item.id);
-    if (ids.length) ask("/api/v1/review/leases/release", { method: "POST", json: { ids }, keepalive: true }).catch(() => {});
-  }
-
-  renew() {
-    const ids = this.items.map((item) => item.id);
-    if (ids.length && !document.hidden) ask("/api/v1/review/leases/renew", { method: "POST", json: { ids } }).catch(() => {});
-  }
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
