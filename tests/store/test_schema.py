@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import JSON, MetaData, inspect, text
 
 from rayon.errors import StoreError, StoreUnavailableError
 from rayon.store.database import Database
@@ -47,6 +48,38 @@ def test_up_and_down_and_up_again(database_url: str) -> None:
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
     assert upgrade_schema(database) == done
     assert upgrade_schema(database) == done  # nothing to do
+    database.close()
+
+
+def test_words_of_people_outlive_every_migration(database_url: str) -> None:
+    database = Database(database_url)
+    upgrade_schema(database, "0001")
+    tables = MetaData()
+    tables.reflect(database.engine)
+    plain = {str: "x", float: 0.5, int: 1, bool: False, datetime: datetime.now(UTC)}
+    for name in ("predictions", "validations"):
+        row = {
+            column.name: {} if isinstance(column.type, JSON) else plain[column.type.python_type]
+            for column in tables.tables[name].columns
+            if not column.nullable and column.name != "prediction_id"
+        }
+        if name == "validations":
+            row |= {"id": 1, "prediction_id": "x"}
+        with database.write() as connection:
+            connection.execute(tables.tables[name].insert().values(row))
+
+    def words() -> int:
+        with database.read() as connection:
+            return int(connection.execute(text("SELECT count(*) FROM validations")).scalar_one())
+
+    upgrade_schema(database)
+    assert words() == 1
+    downgrade_schema(database, "0001")
+    assert words() == 1
+    upgrade_schema(database)
+    with database.write() as connection:  # what belongs to a prediction goes with it again
+        connection.execute(text("DELETE FROM predictions"))
+    assert words() == 0
     database.close()
 
 

@@ -26,6 +26,7 @@ BUSY_SECONDS = 5
 
 _MERGED_PAGES = 500
 _WRITES = "rayon_writes"
+_MIGRATES = "rayon_migrates"
 
 __all__ = ["BUSY_SECONDS", "Database", "IntegrityError"]
 
@@ -96,6 +97,25 @@ class Database:
         """
         with self._transaction(**{_WRITES: True}) as connection:
             yield connection
+
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """Open a transaction that may make tables anew; see `write`.
+
+        SQLite changes a table by copying and dropping it, and would delete what refers to its rows.
+
+        Raises
+        ------
+        StoreError
+            When something refers to rows that are not there any more; nothing has changed then.
+        """
+        with self._transaction(**{_WRITES: True, _MIGRATES: True}) as connection:
+            yield connection
+            if self.is_sqlite and (lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                raise StoreError(
+                    f"Migrating {self.address} would leave rows of {lost[0]} that refer to nothing",
+                    "Restore a backup, and report this",
+                )
 
     def settle(self) -> None:
         """Leave no copy of what was deleted in a SQLite file and its log, unless somebody still reads it."""
@@ -200,7 +220,6 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # an answered prediction outlives a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     cursor.close()
 
@@ -219,9 +238,11 @@ def _use_write_ahead_log(cursor: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    # It holds for the connection, and within a transaction it could not be changed any more.
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if options.get(_MIGRATES) else 'ON'}")
     # A transaction that reads first and writes later would fail where another wrote in between.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
 
 
 def _reason(error: Exception) -> str:

@@ -67,7 +67,7 @@ def upgrade_schema(database: Database, revision: str = "head") -> SchemaStatus:
     if revision == "head" and not schema_status(database).pending:
         return schema_status(database)
     config = _config()
-    with database.write() as connection:
+    with database.migrate() as connection:
         if not database.is_sqlite:  # which lets in one writer at a time anyway
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
         config.attributes["connection"] = connection
@@ -78,7 +78,7 @@ def upgrade_schema(database: Database, revision: str = "head") -> SchemaStatus:
 def downgrade_schema(database: Database, revision: str) -> SchemaStatus:
     """Go back to an earlier migration, or to an empty database with ``"base"``."""
     config = _config()
-    with database.write() as connection:
+    with database.migrate() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
     return schema_status(database)
