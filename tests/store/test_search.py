@@ -78,6 +78,11 @@ def find(database: Database, search: str, limit: int = 100, **others: str | None
         ("灯", ["Ballon_de 灯 мяч"]),
         ("b", ["Ballon_de 灯 мяч"]),
         ("strong", []),  # markup
+        ("oreiller", ["Taie d’Oreiller – cœur 50×60"]),
+        ("d'oreiller", ["Taie d’Oreiller – cœur 50×60"]),
+        ("coeur", ["Taie d’Oreiller – cœur 50×60"]),
+        ("CŒUR 60", ["Taie d’Oreiller – cœur 50×60"]),
+        ("ballon de", ["Ballon_de 灯 мяч"]),
         ("", []),
         (" ?! ", []),
         ('"', []),
@@ -95,6 +100,7 @@ def test_a_search_finds_listings_that_have_all_its_words(
     put(
         database,
         listing("Chaise d'Été pliante"),
+        listing("Taie d’Oreiller – cœur 50×60"),
         listing(
             "Ballon_de 灯 мяч", description="<strong>Haussé</strong>", productid="4711", imageid="IMG-12.jpg"
         ),
