@@ -279,6 +279,17 @@ class TestWholeFileErrors:
         assert rows == 4000
         assert kibibytes < 500 * 1024  # the texts alone are 950 MiB
 
+    def test_long_texts_in_parquet_are_refused_unread(self, tmp_path: Path) -> None:
+        path = tmp_path / "shop.parquet"
+        texts = ["x" * 100_000, "x" * 5_000_000, "y"]
+        pl.DataFrame({"designation": ["a"] * 3, "description": texts}).write_parquet(path)
+        found = list(open_catalogue(path).rows(codes=False))
+        assert [one.error for one in found] == [
+            None,
+            "row 2: the field 'description' is longer than 100,000 characters",
+            None,
+        ]
+
     def test_damaged_parquet(self, tmp_path: Path) -> None:
         path = write(tmp_path / "shop.parquet", b"PAR1 is not all")
         assert refusal(path).startswith(f"{path} cannot be read as Parquet (")

@@ -19,7 +19,7 @@ MAX_TEXT = 100_000
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".parquet", ".pq")
 
 _DELIMITERS = (",", ";", "\t", "|")
-_FIRST_ROWS, _MOST_ROWS = 256, 4096
+_FIRST_ROWS, _MOST_ROWS = 16, 4096
 _BATCH_BYTES = 32 * 1024**2
 _HEAD = 200
 
@@ -212,7 +212,9 @@ class ParquetTable:
         import polars as pl
 
         wanted = list(dict.fromkeys(columns.values()))
-        frame = pl.scan_parquet(self.path).select(wanted)
+        # A text that is longer than allowed is refused all the same, and need not be held whole.
+        cut = pl.col(pl.String).str.head(MAX_TEXT + 1)
+        frame = pl.scan_parquet(self.path).select(wanted).with_columns(cut)
         places = [(field, wanted.index(name)) for field, name in columns.items()]
         number, n = 0, _FIRST_ROWS
         while number < self.size:
