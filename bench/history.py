@@ -8,6 +8,8 @@ from itertools import islice
 from random import Random
 from uuid import UUID
 
+from sqlalchemy import insert
+
 from rayon.data.listings import Listing
 from rayon.data.sampling.recipes import new_recipe
 from rayon.data.sampling.text import write_texts
@@ -15,6 +17,7 @@ from rayon.data.taxonomy import Taxonomy
 from rayon.operations.near_key import near_key
 from rayon.store.database import Database
 from rayon.store.predictions import Queue, StoredPrediction, add_predictions
+from rayon.store.tables import validations
 
 PREDICTIONS, WAITING = 200_000, 10_000
 
@@ -57,6 +60,20 @@ def fill(
     while part := list(islice(rows, _AT_ONCE)):
         with database.write() as connection:
             add_predictions(connection, part)
+            if said := [_word(one, user_ids[0]) for one in part if one.validated_at]:
+                connection.execute(insert(validations), said)
+
+
+def _word(one: StoredPrediction, user_id: str | None) -> dict[str, object]:
+    """What somebody said of a prediction."""
+    return {
+        "prediction_id": one.id,
+        "user_id": user_id,
+        "at": one.validated_at,
+        "verdict": "right" if one.true_code == one.code else "wrong",
+        "code": one.true_code,
+        "comment": "",
+    }
 
 
 def _predictions(
