@@ -133,7 +133,10 @@ def test_leases_are_renewed_released_and_run_out(
     assert held.leased_until is not None
     assert timedelta(seconds=590) < held.leased_until - datetime.now(UTC) <= timedelta(seconds=600)
     assert reviewer.post(f"{LEASES}/release", json={"ids": [only]}).status_code == 204
+    assert reviewer.post(f"{LEASES}/renew", json={"ids": [only]}).json()["ids"] == [only]  # nobody took it
+    assert reviewer.post(f"{LEASES}/release", json={"ids": [only]}).status_code == 204
     assert take(admin) == [only]
+    assert reviewer.post(f"{LEASES}/renew", json={"ids": [only]}).json()["ids"] == []
 
 
 def test_a_word_that_is_sent_twice_is_stored_once(
@@ -148,9 +151,10 @@ def test_a_word_that_is_sent_twice_is_stored_once(
     assert len(reviewer.get(f"/api/v1/predictions/{id}/validations").json()) == 1
     other = {"verdict": "right", "token": word["token"]}
     (another,) = put(waiting())
-    answer = reviewer.post(f"/api/v1/predictions/{another}/validations", json=other)
-    assert answer.status_code == 409
-    assert answer.json()["detail"] == "This token belongs to another word."
+    for one in (another, id):  # of another listing, and another word on the same
+        answer = reviewer.post(f"/api/v1/predictions/{one}/validations", json=other)
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == "This token belongs to another word."
 
 
 def test_of_two_who_answer_at_once_one_is_told_so(

@@ -30,14 +30,15 @@ def store_word(
     Raises
     ------
     ConflictError
-        When there is nothing to undo, or the token came with a word on another prediction.
+        When there is nothing to undo, or the token came with another word.
     RayonError
         When a code is missing, superfluous, or not one of the taxonomy.
     """
     code = _true_code(served, stored, word)
     lock_predictions(connection, [stored.id])
     if word.token is not None and (known := find_validation(connection, word.token)) is not None:
-        if known.prediction_id != stored.id or known.user_id != user.id:
+        same = (known.prediction_id, known.user_id, known.verdict, known.code)
+        if same != (stored.id, user.id, word.verdict, code):
             raise _taken()
         return known
     if word.verdict == "undone" and not standing_validation(list_validations(connection, stored.id)):

@@ -78,7 +78,8 @@ def lease_next(
 ) -> StoredPrediction | None:
     """Give one waiting prediction to a reviewer; who asks again gets the one that they hold already."""
     held = select(*PREDICTION_COLUMNS).where(_WAITING, predictions.c.leased_by == user_id)
-    row = connection.execute(held.order_by(predictions.c.id).limit(1)).first()
+    mine = held.order_by(predictions.c.id).limit(1).with_for_update(skip_locked=True)
+    row = connection.execute(mine).first()
     if row is not None:
         _hold(connection, [row.id], user_id, until)
         return StoredPrediction(*row)
@@ -113,10 +114,15 @@ def waiting_texts(
     return [(id, title, text) for id, title, text in connection.execute(query)]
 
 
-def renew_leases(connection: Connection, ids: Sequence[str], user_id: str, until: datetime) -> list[str]:
-    """Let a reviewer keep predictions for longer, and say which of them they still hold."""
-    mine = and_(_WAITING, predictions.c.id.in_(ids), predictions.c.leased_by == user_id)
-    held = list(connection.execute(select(predictions.c.id).where(mine)).scalars())
+def renew_leases(
+    connection: Connection, ids: Sequence[str], user_id: str, now: datetime, until: datetime
+) -> list[str]:
+    """Let a reviewer keep predictions for longer, and say which of them they hold now.
+
+    What they gave back, or took back a word on, is theirs again where nobody else has taken it meanwhile.
+    """
+    mine = select(predictions.c.id).where(_WAITING, predictions.c.id.in_(ids), _free(user_id, now, ()))
+    held = list(connection.execute(mine.with_for_update(skip_locked=True)).scalars())
     _hold(connection, held, user_id, until)
     return held
 

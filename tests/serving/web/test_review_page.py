@@ -178,6 +178,85 @@ def test_a_lost_connection_loses_nothing(
 
 
 @pytest.mark.proof
+def test_what_is_taken_back_is_taken_back_even_where_the_answer_of_the_server_was_lost(
+    visit: Callable[..., Page], served: Services, queued: list[StoredPrediction], complaints: list[str]
+) -> None:
+    page = visit("reviewer", "/review")
+    ready(page)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionfailed")
+
+    page.context.route("**/review/validations", lose, times=1)
+    answered = current(page)
+    page.keyboard.press("n")
+    page.keyboard.type("doubtful")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=connection]")).to_contain_text("The connection is lost")
+    assert [one.id for one in validated(served)] == [answered]
+    page.keyboard.press("u")
+    assert current(page) == answered
+    expect(page.locator("[data-part=note]")).to_have_value("doubtful")  # nothing that was typed is lost
+    stored(page)
+    complaints.clear()  # the browser noted the failure that was made
+    assert validated(served) == []
+
+
+@pytest.mark.proof
+def test_what_is_shown_again_is_held_again(
+    visit: Callable[..., Page],
+    served: Services,
+    queued: list[StoredPrediction],
+    until: Callable[[Callable[[], bool]], None],
+) -> None:
+    page = visit("reviewer", "/review")
+    ready(page)
+    reviewer = served.accounts.find("reviewer").id
+    for key in ("Enter", "s"):
+        shown = current(page)
+        page.keyboard.press(key)
+        stored(page)
+        until(lambda shown=shown: standing(served, shown).leased_by is None)  # type: ignore[misc]
+        page.keyboard.press("u")
+        assert current(page) == shown
+        until(lambda shown=shown: standing(served, shown).leased_by == reviewer)  # type: ignore[misc]
+
+
+@pytest.mark.proof
+def test_a_key_that_is_held_down_accepts_once(
+    visit: Callable[..., Page], served: Services, queued: list[StoredPrediction]
+) -> None:
+    page = visit("reviewer", "/review")
+    ready(page)
+    page.locator("[data-do=accept]").click()  # where the focus stays
+    stored(page)
+    for _ in range(4):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    stored(page)
+    assert len(validated(served)) == 2
+
+
+@pytest.mark.proof
+def test_no_code_is_given_to_a_group_that_nobody_has_seen(
+    visit: Callable[..., Page], queued: list[StoredPrediction]
+) -> None:
+    page = visit("reviewer", "/review/bulk")
+    expect(page.locator(".tile").first).to_be_visible()
+    waiting: list[Route] = []
+    page.context.route("**/review/similar", lambda route: waiting.append(route))
+    page.locator(".tile input").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=told]")).to_contain_text("confirmed")
+    page.keyboard.press("/")
+    assert page.locator("dialog[open]").count() == 0
+    for route in waiting:
+        route.continue_()
+
+
+@pytest.mark.proof
 def test_who_was_signed_out_meanwhile_loses_nothing(
     visit: Callable[..., Page], served: Services, queued: list[StoredPrediction], complaints: list[str]
 ) -> None:
@@ -260,7 +339,12 @@ def test_texts_are_shown_as_people_read_them(visit: Callable[..., Page], served:
 
 @pytest.mark.proof
 def test_an_empty_queue_says_so(visit: Callable[..., Page]) -> None:
-    page = visit("reviewer", "/review")
+    page = visit("reviewer", "/account")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/review")
     expect(page.get_by_role("heading", name="Nothing waits for a person")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert sum(url.endswith("/leases") for url in asked) == 1
     page = visit("client", "/account")
     assert page.get_by_role("link", name="Review").count() == 0

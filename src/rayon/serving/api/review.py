@@ -31,6 +31,7 @@ from rayon.serving.services import Services, services
 from rayon.serving.validating import store_word
 from rayon.store.accounts import User, list_users
 from rayon.store.predictions import (
+    StoredPrediction,
     find_prediction,
     find_validation,
     list_validations,
@@ -90,11 +91,11 @@ def take(request: Request, user: Reviewer, wanted: LeaseIn) -> LeasedOut:
 
 @router.post("/review/leases/renew", responses=problem_responses(422))
 def renew(request: Request, user: Reviewer, held: IdsIn) -> RenewedOut:
-    """Keep listings for another ten minutes."""
+    """Keep listings for another ten minutes, also some that you gave back and nobody else has."""
     served = services(request)
-    _, until = _term(served)
+    now, until = _term(served)
     with served.database.write() as connection:
-        still = renew_leases(connection, held.ids, user.id, until)
+        still = renew_leases(connection, held.ids, user.id, now, until)
     return RenewedOut(ids=still, leased_until=until)
 
 
@@ -110,15 +111,14 @@ def take_similar(request: Request, user: Reviewer, wanted: SimilarIn) -> LeasedO
     """Take listings with the same suggested code that look alike, the most similar first."""
     served = services(request)
     now, until = _term(served)
-    with served.database.write() as connection:
-        seed = find_prediction(connection, wanted.id) if wanted.id else None
-        if seed is None or seed.queued_for is None or seed.validated_at is not None:
-            found = lease(connection, user.id, now, until, count=1, code=wanted.code, exclude=wanted.exclude)
-            seed = found[0] if found else None
-        if seed is None:
-            return LeasedOut(items=[], leased_until=until)
+    seed = _seed(served, user, wanted, now, until)
+    if seed is None:
+        return LeasedOut(items=[], leased_until=until)
+    with served.database.read() as connection:
         texts = waiting_texts(connection, seed.code, user.id, now, wanted.exclude, _COMPARED)
-        ids = most_similar((seed.id, seed.designation, seed.description), texts, wanted.count)
+    # Comparing takes a while, in which others write.
+    ids = most_similar((seed.id, seed.designation, seed.description), texts, wanted.count)
+    with served.database.write() as connection:
         items = lease_these(connection, ids, user.id, now, until)
     return LeasedOut(items=[QueuedOut.queued(one) for one in items], leased_until=until)
 
@@ -177,6 +177,18 @@ def _store(served: Services, connection: Connection, user: User, word: WordIn) -
         status="repeated" if repeated else "stored",
         validation=ValidationOut.of(kept),
     )
+
+
+def _seed(
+    served: Services, user: Reviewer, wanted: SimilarIn, now: datetime, until: datetime
+) -> StoredPrediction | None:
+    """What others are to resemble: what was named if it waits still, or else the next one of the queue."""
+    with served.database.write() as connection:
+        named = find_prediction(connection, wanted.id) if wanted.id else None
+        if named is not None and named.queued_for is not None and named.validated_at is None:
+            return named
+        found = lease(connection, user.id, now, until, count=1, code=wanted.code, exclude=wanted.exclude)
+    return found[0] if found else None
 
 
 def _name(connection: Connection, user_id: str | None) -> str:

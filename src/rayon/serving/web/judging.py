@@ -47,7 +47,7 @@ def judging_values(request: Request, stored: StoredPrediction) -> dict[str, Any]
         "asked_by": names.get(stored.user_id or "", ""),
         "has_picture": _has_picture(request, stored),
         "codes": [said for _, said in code_choices(request)],
-        "token": new_id(),
+        "token": new_id,  # each form has its own
     }
 
 

@@ -21,12 +21,14 @@ const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase
 
 // ------------------------------------------------------------------ what was said, until it is stored
 
-/** Words on predictions, kept in the browser until the server has them, also across reloads and lost connections. */
+/**
+ * Words on predictions, kept in the browser until the server has them, also across reloads and lost connections.
+ * One that was sent may have been stored although its answer was lost: it is marked, sent again, and never just dropped.
+ */
 class Outbox extends EventTarget {
   constructor(user) {
     super();
     this.key = `rayon-outbox-${user}`;
-    this.sending = [];
     this.waitSeconds = 1;
     this.state = "connected";
     addEventListener("online", () => this.flush());
@@ -56,20 +58,19 @@ class Outbox extends EventTarget {
     this.flush();
   }
 
-  /** Take a word back that has not left yet; whether that was so. */
+  /** Take a word back that has never left; whether that was so. */
   takeBack(token) {
-    if (this.sending.includes(token)) return false;
-    const left = this.words.filter((word) => word.token !== token);
-    const found = left.length < this.words.length;
-    if (found) this.words = left;
+    const found = this.words.some((word) => word.token === token && !word.sent);
+    if (found) this.words = this.words.filter((word) => word.token !== token);
     return found;
   }
 
   async flush() {
-    if (this.sending.length || !this.words.length) return;
-    const words = this.words.slice(0, 50);
-    this.sending = words.map((word) => word.token);
+    if (this.flushing || !this.words.length) return;
+    this.flushing = true;
     clearTimeout(this.timer);
+    this.words = this.words.map((word, at) => (at < 50 ? { ...word, sent: true } : word));
+    const words = this.words.slice(0, 50).map(({ sent, ...word }) => word);
     try {
       const answer = await ask("/api/v1/review/validations", { method: "POST", json: { words } });
       this.settle("connected", words, answer.outcomes);
@@ -81,15 +82,22 @@ class Outbox extends EventTarget {
     }
   }
 
+  /** Take up what came of sending. */
   settle(state, words = [], outcomes = []) {
-    this.sending = [];
-    this.state = state;
+    this.flushing = false;
     const done = new Set(words.map((word) => word.token));
     if (done.size) this.words = this.words.filter((word) => !done.has(word.token));
+    this.turn(state, outcomes);
+    if (state === "connected") this.flush();
+  }
+
+  /** Note how it stands with the connection, as others have seen it too. */
+  turn(state, outcomes = []) {
+    this.state = state;
     this.waitSeconds = state === "connected" ? 1 : Math.min(2 * this.waitSeconds, LONGEST_WAIT_SECONDS);
     this.changed({ stored: outcomes });
+    clearTimeout(this.timer);
     if (state === "lost") this.timer = setTimeout(() => this.flush(), 1000 * this.waitSeconds);
-    else if (state === "connected" && this.words.length) this.flush();
   }
 }
 
@@ -181,6 +189,7 @@ class CodeSearch {
     this.input.addEventListener("input", () => this.find());
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.list.addEventListener("click", (event) => this.choose(event.target.closest("[role=option]")));
+    dialog.addEventListener("close", () => dialog.open || this.answer?.(null)); // it may be open again already
   }
 
   /** Let somebody choose; the answer is a code, or null where they do not. */
@@ -189,10 +198,7 @@ class CodeSearch {
     this.find();
     this.dialog.showModal();
     this.input.focus();
-    return new Promise((resolve) => {
-      this.answer = resolve; // at once when a code is chosen: the next key may come before the window's closing is told
-      this.dialog.addEventListener("close", () => resolve(null), { once: true });
-    });
+    return new Promise((resolve) => (this.answer = resolve));
   }
 
   find() {
@@ -228,7 +234,7 @@ class CodeSearch {
   choose(option) {
     if (!option) return;
     this.dialog.close();
-    this.answer(option.dataset.code);
+    this.answer(option.dataset.code); // at once: the next key may come before the window's closing is told
   }
 }
 
@@ -248,7 +254,7 @@ class Review {
     this.order = new URLSearchParams(location.search).get("order") || "useful";
     this.code = new URLSearchParams(location.search).get("code") || null;
     watchOutbox(this.outbox, root, this.words);
-    this.outbox.addEventListener("change", ({ detail }) => detail?.stored.length && this.count());
+    this.outbox.addEventListener("change", ({ detail }) => detail?.stored.length && this.heard(detail.stored));
     this.outbox.flush();
     addEventListener("keydown", (event) => this.key(event));
     addEventListener("pagehide", () => release([this.current, ...this.ahead]));
@@ -283,7 +289,8 @@ class Review {
     } finally {
       this.filling = false;
     }
-    if (!this.current) this.next();
+    if (!this.current && this.ahead.length) this.next();
+    else if (!this.current) this.show(null);
     this.prepare();
   }
 
@@ -388,6 +395,7 @@ class Review {
       return;
     }
     const onControl = event.target.closest("button, a, summary");
+    if (event.repeat && (event.key === "Enter" || event.key === " ")) event.preventDefault(); // nor presses a button
     if ((event.key === "Enter" && onControl) || event.repeat) return; // a key that is held down decides nothing more
     const keys = { Enter: "accept", "/": "search", s: "skip", u: "undo", "?": "help", z: "zoom", n: "note" };
     const what = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -405,7 +413,7 @@ class Review {
     const verdict = code === item.code ? "right" : "wrong";
     const word = { token: newToken(), prediction_id: item.id, verdict, comment: this.part("note").value.trim() };
     if (verdict === "wrong") word.code = code;
-    this.history.push({ item, token: word.token });
+    this.history.push({ item, token: word.token, note: this.part("note").value });
     this.outbox.add(word); // before more is fetched, which leaves out what was said
     this.next();
     measure(began);
@@ -431,8 +439,10 @@ class Review {
       this.outbox.add({ token: newToken(), prediction_id: last.item.id, verdict: "undone", comment: "" });
     }
     if (this.current) this.ahead.unshift(this.current);
+    if (last.note) sessionStorage.setItem(`rayon-note-${last.item.id}`, last.note);
     this.show(last.item);
     this.tell(this.words.saidUndone);
+    if (last.skipped) this.renew();
   }
 
   async find() {
@@ -474,19 +484,25 @@ class Review {
     if (document.hidden) return;
     try {
       const held = await renewed([this.current, ...this.ahead]);
-      this.ahead = this.ahead.filter((item) => held.has(item.id));
+      const unsent = new Set(this.outbox.words.map((word) => word.prediction_id)); // taken back, and held again later
+      this.ahead = this.ahead.filter((item) => held.has(item.id) || unsent.has(item.id));
       this.fill();
     } catch (error) {
       this.trouble(error);
     }
   }
 
+  /** The server has stored some words; what was taken back waits again, and is held again. */
+  heard(outcomes) {
+    this.count();
+    if (outcomes.some((one) => one.validation?.verdict === "undone")) this.renew();
+  }
+
   trouble(error) {
-    if (error.status === 401 || error.status === 403) this.outbox.settle("signed-out");
-    else if (this.outbox.state === "connected") {
-      this.outbox.settle("lost");
-    }
-    setTimeout(() => this.fill(), 5000);
+    if (error.status === 401 || error.status === 403) this.outbox.turn("signed-out");
+    else if (this.outbox.state === "connected") this.outbox.turn("lost");
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.fill(), 5000);
   }
 
   async count() {
@@ -494,7 +510,7 @@ class Review {
     midnight.setHours(0, 0, 0, 0);
     try {
       const found = await ask(`/api/v1/review/progress?since=${midnight.toISOString()}`);
-      if (this.outbox.state === "lost" && !this.outbox.words.length) this.outbox.settle("connected");
+      if (this.outbox.state === "lost" && !this.outbox.words.length) this.outbox.turn("connected");
       const number = new Intl.NumberFormat(document.documentElement.lang);
       for (const name of ["waiting", "waiting_audit", "mine_today", "team_today"]) {
         for (const place of this.root.querySelectorAll(`[data-count=${name}]`)) place.textContent = number.format(found[name]);
@@ -539,8 +555,9 @@ class Bulk {
     try {
       this.show((await ask("/api/v1/review/similar", { method: "POST", json })).items);
     } catch (error) {
-      this.outbox.settle(error.status === 401 || error.status === 403 ? "signed-out" : "lost");
-      setTimeout(() => this.load(), 5000);
+      this.outbox.turn(error.status === 401 || error.status === 403 ? "signed-out" : "lost");
+      clearTimeout(this.later);
+      this.later = setTimeout(() => this.load(), 5000);
     }
   }
 
@@ -578,8 +595,10 @@ class Bulk {
   async act(what) {
     if (what === "accept") this.say(null);
     else if (what === "search") {
+      const items = this.items;
+      if (!items.length) return;
       const code = await this.search.open();
-      if (code) this.say(code === this.items[0].code ? null : code);
+      if (code && items === this.items) this.say(code === items[0].code ? null : code);
     } else if (what === "skip") this.leave();
     else if (what === "all" || what === "none") {
       for (const box of this.part("grid").querySelectorAll("input")) box.checked = what === "all";
@@ -618,7 +637,9 @@ class Bulk {
 
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.repeat && (event.key === "Enter" || event.key === " ")) event.preventDefault();
+    if (event.repeat) return;
     const box = event.target.closest("[data-part=grid] input");
     if (event.target.closest("button, a, select") || (event.target.closest("input") && !box)) return;
     const boxes = [...this.part("grid").querySelectorAll("input")];
