@@ -22,7 +22,7 @@ from rayon.store.brakes import Brake
 from rayon.store.database import Database, IntegrityError
 from rayon.store.identifiers import new_id
 from rayon.store.images import ImageStore
-from rayon.store.predictions import Queue, StoredPrediction, add_predictions
+from rayon.store.predictions import Queue, StoredPrediction, add_predictions, words_of
 from rayon.store.review import next_near_ranks
 
 AUDIT_SHARE = 0.01
@@ -179,10 +179,11 @@ class PredictionRecorder:
         return kept
 
     def _write(self, rows: Sequence[StoredPrediction], allowed: Callable[[Connection], bool] | None) -> bool:
+        words = words_of(rows)
         with self._database.write() as connection:
             if allowed is not None and not allowed(connection):
                 return False
-            add_predictions(connection, _ranked(connection, rows))
+            add_predictions(connection, _ranked(connection, rows), words)
         return True
 
     def _stored(

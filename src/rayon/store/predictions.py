@@ -101,20 +101,22 @@ PREDICTION_COLUMNS = tuple(predictions.c[name] for name in StoredPrediction.__sl
 _PICTURES = (predictions.c.image, golden_listings.c.image)
 
 
-def add_predictions(connection: Connection, rows: Sequence[StoredPrediction]) -> None:
-    """Store predictions, with the words by which they are found."""
+def words_of(rows: Iterable[StoredPrediction]) -> list[str]:
+    """The words by which predictions are found; long texts take a while, in which others may want to write."""
+    return [search_text(row.designation, row.description, row.productid, row.imageid) for row in rows]
+
+
+def add_predictions(
+    connection: Connection, rows: Sequence[StoredPrediction], words: Sequence[str] | None = None
+) -> None:
+    """Store predictions, with the words by which they are found where `words_of` has given them already."""
     if not rows:
         return
     columns = StoredPrediction.__slots__
     connection.execute(insert(predictions), [{name: getattr(row, name) for name in columns} for row in rows])
-    words = [
-        {
-            "prediction_id": row.id,
-            "text": search_text(row.designation, row.description, row.productid, row.imageid),
-        }
-        for row in rows
-    ]
-    connection.execute(insert(search_texts), words)
+    texts = words_of(rows) if words is None else words
+    noted = [{"prediction_id": row.id, "text": text} for row, text in zip(rows, texts, strict=True)]
+    connection.execute(insert(search_texts), noted)
 
 
 def find_prediction(connection: Connection, id: str) -> StoredPrediction | None:
