@@ -102,7 +102,7 @@ _PICTURES = (predictions.c.image, golden_listings.c.image)
 
 
 def words_of(rows: Iterable[StoredPrediction]) -> list[str]:
-    """The words by which predictions are found; long texts take a while, in which others may want to write."""
+    """The words by which predictions are found; long texts take a while, in which others may write."""
     return [search_text(row.designation, row.description, row.productid, row.imageid) for row in rows]
 
 
