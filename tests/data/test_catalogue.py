@@ -279,6 +279,12 @@ class TestWholeFileErrors:
         assert rows == 4000
         assert kibibytes < 500 * 1024  # the texts alone are 950 MiB
 
+    def test_long_names_of_columns_are_shown_in_part(self, tmp_path: Path) -> None:
+        name = "n" * 10_000
+        path = write(tmp_path / "shop.csv", f"designation,{name},{name}\na,b,c\n")
+        said = f"shop.csv has the column '{'n' * 79}…' 2 times. Rename or remove all but one of them"
+        assert refusal(path) == said
+
     def test_long_texts_in_parquet_are_refused_unread(self, tmp_path: Path) -> None:
         path = tmp_path / "shop.parquet"
         texts = ["x" * 100_000, "x" * 5_000_000, "y"]

@@ -18,6 +18,9 @@ ID_FIELDS = (INDEX, "productid", "imageid")
 CONTENT_FIELDS = ("designation", "description", IMAGE)
 FIELDS = (*ID_FIELDS, *CONTENT_FIELDS, CODE)
 
+_LONGEST_NAME = 80
+"""Characters of a column's name that messages show."""
+
 ALIASES: Mapping[str, tuple[str, ...]] = {
     INDEX: ("index", "id", "rowid", "unnamed0"),
     "designation": ("designation", "title", "name", "producttitle", "productname", "titre", "libelle", "nom"),
@@ -150,7 +153,8 @@ def refuse_duplicates(names: Sequence[str], source: str) -> None:
     for name, count in Counter(names).items():
         if count > 1 and name.strip():
             raise CatalogueError(
-                f"{source} has the column {name!r} {count} times", "Rename or remove all but one of them"
+                f"{source} has the column {_short(name)!r} {count} times",
+                "Rename or remove all but one of them",
             )
 
 
@@ -172,12 +176,16 @@ def _explicit(names: Sequence[str], columns: Mapping[str, str], source: str) -> 
 def _ambiguous(source: str, field: str, candidates: Sequence[str]) -> CatalogueError:
     return CatalogueError(
         f"{source} has several columns that could be {field!r}: {_listed(candidates)}",
-        f"Say which with --columns {field}={candidates[0]}",
+        f"Say which with --columns {field}={_short(candidates[0])}",
     )
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
 def _listed(names: Sequence[str]) -> str:
-    shown = [repr(name) for name in names if name.strip()]
+    shown = [repr(_short(name)) for name in names if name.strip()]
     if len(shown) > 20:
         return ", ".join(shown[:20]) + f" and {len(shown) - 20} more"
     return ", ".join(shown) or "without names"

@@ -146,18 +146,30 @@ class Registry:
         """
         return self._move(self.find(name), after or self.champion(), "promote", actor, reason, verdict)
 
-    def rollback(self, actor: str, reason: str) -> Promotion:
+    def rollback(self, actor: str, reason: str, leaving: str | None = None) -> Promotion:
         """Go back to the champion before this one; again, and to the one before that.
+
+        Parameters
+        ----------
+        actor, reason
+            Who does it, and why.
+        leaving
+            The champion that whoever asks has seen; none other gives way then.
 
         Raises
         ------
         ConflictError
-            When there is none before.
+            When there is none before, or another champion than the one that was seen.
         """
+        champion = self.champion()
+        if leaving is not None and champion != leaving:
+            raise ConflictError(
+                "Another model was promoted at the same moment", "Look again, and decide anew"
+            )
         before = self.before_champion()
         if before is None:
             raise ConflictError("There is no champion to go back to", "Promote a model by its name")
-        return self._move(self.find(before), self.champion(), "rollback", actor, reason)
+        return self._move(self.find(before), champion, "rollback", actor, reason)
 
     def export(self, name: str, out: Path) -> None:
         """Copy the folder of a version.

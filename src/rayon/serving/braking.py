@@ -17,20 +17,30 @@ def serving_name(served: Services) -> str:
     return str(served.model.version_)[:NAME_LENGTH]
 
 
-def followed_name(served: Services) -> str:
+def followed_name(served: Services, seen: str | None = None) -> str:
     """The name of the model that answers, for whoever brakes it.
+
+    Parameters
+    ----------
+    served
+        The services.
+    seen
+        The model that whoever asks has seen; none other is braked then.
 
     Raises
     ------
     ConflictError
-        When no brake would stop it.
+        When no brake would stop it, or another one answers.
     """
     if served.follower is None:
         raise ConflictError(
             "This process is pinned to one model, which follows no brake",
             "Serve the champion, without --model and RAYON_MODEL",
         )
-    return serving_name(served)
+    name = serving_name(served)
+    if seen is not None and name != seen:
+        raise ConflictError("Another model was promoted at the same moment", "Look again, and decide anew")
+    return name
 
 
 def recalibrate_champion(served: Services, actor: str, reason: str, since: datetime | None) -> Promotion:

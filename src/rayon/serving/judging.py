@@ -55,7 +55,9 @@ def judging(services: Services) -> Iterator[tuple[Gatekeeper, Progress]]:
         services.judging.release()
 
 
-def begin_judging(services: Services, key: str, work: Callable[[Gatekeeper, Progress], object]) -> None:
+def begin_judging(
+    services: Services, key: str, work: Callable[[Gatekeeper, Progress], object], reason: str = ""
+) -> None:
     """Begin what takes the gate, and wait for nothing; `Services.questions` says what becomes of it.
 
     Parameters
@@ -66,6 +68,8 @@ def begin_judging(services: Services, key: str, work: Callable[[Gatekeeper, Prog
         By which it is found again.
     work
         What is done; it is given the gate, and what it tells how far it is.
+    reason
+        Why, as it was typed.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def begin_judging(services: Services, key: str, work: Callable[[Gatekeeper, Prog
     """
     with ExitStack() as stack:
         gate, watch = stack.enter_context(judging(services))
-        question = services.questions.begin(key)
+        question = services.questions.begin(key, reason)
         held = stack.pop_all()  # until the thread below lets go of it
 
     def tell(stage: str, done: int, total: int) -> None:

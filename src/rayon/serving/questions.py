@@ -17,11 +17,14 @@ class Question:
         By which the page that waits for the answer finds it.
     stage, done, total
         How far it is.
+    reason
+        Why it was asked, as it was typed.
     error
         Why nothing came of it; ``None`` as long as something may. A refusal is one too.
     """
 
     key: str
+    reason: str = ""
     stage: str = ""
     done: int = 0
     total: int = 0
@@ -34,9 +37,9 @@ class Questions:
     def __init__(self) -> None:
         self._last = Question("")
 
-    def begin(self, key: str) -> Question:
+    def begin(self, key: str, reason: str = "") -> Question:
         """Keep a new one in the place of the one before."""
-        self._last = Question(key)
+        self._last = Question(key, reason)
         return self._last
 
     def find(self, key: str) -> Question | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
+from rayon.data.readable import readable
 from rayon.serving.schemas import Identifier, PredictionOut, ValidationIn, ValidationOut
 from rayon.store.predictions import StoredPrediction
 
@@ -43,12 +44,19 @@ class SimilarIn(_Model):
 class QueuedOut(PredictionOut):
     """A prediction that waits for a person."""
 
+    title: str = Field(description="The title as people read it: entities and formatting resolved")
+    text: str = Field(description="The description, likewise")
     near_key: str | None = Field(description="The same for near-duplicates; null where there is none")
 
     @classmethod
     def queued(cls, stored: StoredPrediction) -> Self:
         """Make it from what is stored."""
-        return cls(**dict(PredictionOut.of(stored)), near_key=stored.near_key)
+        return cls(
+            **dict(PredictionOut.of(stored)),
+            title=readable(stored.designation),
+            text=readable(stored.description),
+            near_key=stored.near_key,
+        )
 
 
 class LeasedOut(BaseModel):

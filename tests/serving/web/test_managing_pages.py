@@ -55,15 +55,6 @@ def test_pages_are_for_everybody_and_fit_a_phone(
 
 
 @pytest.mark.proof
-def test_plots_are_drawn_after_the_page(visit: Callable[..., Page], lived_in: dict[str, str]) -> None:
-    page = visit("reviewer", "/monitoring", language="fr")
-    volumes = page.locator("[data-load$=volumes] svg")
-    expect(volumes).to_be_visible()
-    assert "[style]" not in page.content()
-    assert page.locator("svg [style]").count() == 0
-
-
-@pytest.mark.proof
 @pytest.mark.parametrize("path", ["/review", "/monitoring", "/models", "/models/retrainings"])
 def test_clients_are_kept_out(visit: Callable[..., Page], complaints: list[str], path: str) -> None:
     page = visit("client", path)

@@ -47,6 +47,8 @@ def served(served: Services, text_models: dict[str, Path], request: pytest.Fixtu
     for who in ("champion", "better", "equal 1"):
         registry.register(text_models[who], "ann")
     name = served.model.version_[:12]
+    if getattr(request, "param", "") == "nobody":
+        return served
     registry.promote(name, "ann", f"the first {HOSTILE}")
     kind = getattr(request, "param", "")
     if kind == "pinned":
@@ -220,6 +222,38 @@ def test_one_question_is_judged_at_a_time(
         expect(page.get_by_role("alert")).to_contain_text("Another model is being judged at the moment.")
     expect(page.get_by_label(WHY)).to_have_value("better")
     complaints.clear()  # the browser noted that it was refused
+
+
+@pytest.mark.proof
+def test_nothing_changes_but_what_was_shown(
+    visit: Callable[..., Page],
+    served: Services,
+    names: dict[str, str],
+    text_models: dict[str, Path],
+    complaints: list[str],
+) -> None:
+    served.registry.promote(names["better"], "ann", "more listings")
+    back, brake = visit("admin", "/models/rollback"), visit("admin", "/models/brake")
+    served.registry.promote(names["equal 1"], "ann", "meanwhile")
+    served.recorder.model = ProductClassifier.load(text_models["equal 1"])
+    for page, name in ((back, "Roll back"), (brake, "Set the brake")):
+        page.get_by_label(WHY).fill("it was not")
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("alert")).to_contain_text("Another model was promoted at the same moment.")
+    assert served.registry.champion() == names["equal 1"]
+    assert brake_of(served.database, names["equal 1"]) is None
+    complaints.clear()  # the browser noted the refusals
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("served", ["nobody"], indirect=True)
+def test_models_are_compared_before_there_is_a_champion(
+    visit: Callable[..., Page], served: Services, names: dict[str, str]
+) -> None:
+    page = visit("admin", "/models/compare")
+    expect(page.get_by_role("combobox")).to_have_count(2)
+    shown = [page.get_by_role("combobox").nth(at).input_value() for at in (0, 1)]
+    assert len({*shown} & {*names.values()}) == 2
 
 
 @pytest.mark.proof

@@ -65,6 +65,21 @@ def rows(page: httpx.Response) -> list[list[str]]:
     ]
 
 
+def test_the_language_can_be_changed_wherever_a_form_has_led(browser: Open) -> None:
+    admin = browser()
+    for path in (
+        "/people/client/password",
+        "/people/client/role",
+        "/people/admin/access",
+        "/models/brake/release",
+        "/account/keys",
+        "/account/password",
+    ):
+        page = send(admin, path, disabled="yes")
+        (back,) = re.findall(r'name="next" value="([^"]+)"', page.text)
+        assert admin.get(back).status_code == 200, (path, back)
+
+
 @pytest.mark.parametrize("role", ["client", "reviewer"])
 def test_they_are_for_administrators_alone(served: Services, browser: Open, role: str) -> None:
     client = browser(role)
@@ -338,7 +353,7 @@ def test_the_audit_log_is_in_words(served: Services, browser: Open, text_models:
             "the schedule",
             "put a brake on a model",
             version,
-            "effect: accepts less · asked for: accepts nothing · threshold: 90.0% · reason: to see",
+            "effect: accepts less · asked for: accepts nothing · threshold: 0.9000 · reason: to see",
         ],
         ["ann", "erased old predictions", "before 2026-01-31 08:15", "predictions: 12,345"],
         ["ann", "fixed the golden set", "1200 listings", "share: 25.0%"],
@@ -346,15 +361,15 @@ def test_the_audit_log_is_in_words(served: Services, browser: Open, text_models:
         ["admin", "changed a role", "admin2", "role: reviewer"],
         ["admin", "created a user", "admin2", "role: client"],
         ["ann", "promoted a model", version, ""],
-        ["command line", "registered a model", version, "source: import"],
+        ["command line", "registered a model", version, "source: imported"],
     ]
     french = rows(browser(language="fr").get("/people/audit"))
     assert french[1][3] == "utilisateur"
     assert french[2][1:] == ["user", "a défini un nouveau mot de passe", "user", ""]  # it is a name
     assert french[3][1] == "le calendrier"
-    assert french[4][3:] == ["avant le 31/01/2026 à 08:15", "prédictions: 12\u202f345"]
-    assert french[5][3:] == ["1200 annonces", "part: 25,0\u202f%"]
-    assert french[7][1:] == ["admin", "a changé un rôle", "admin2", "rôle: vérificateur"]
+    assert french[4][3:] == ["avant le 31/01/2026 à 08:15", "prédictions : 12\u202f345"]
+    assert french[5][3:] == ["1200 annonces", "part : 25,0\u202f%"]
+    assert french[7][1:] == ["admin", "a changé un rôle", "admin2", "rôle : vérificateur"]
     assert french[-1][1] == "ligne de commande"
 
 

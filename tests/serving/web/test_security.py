@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
 
@@ -14,9 +15,11 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import select, update
 
+from rayon.errors import StoreUnavailableError
 from rayon.operations.sessions import IDLE, LONGEST, form_token
 from rayon.serving.app import create_app
 from rayon.serving.services import Services
+from rayon.serving.web.rendering import environment
 from rayon.store.tables import metadata, sessions
 
 NOBODY, CLIENT, REVIEWER, ADMIN = "nobody", "client", "reviewer", "admin"
@@ -513,7 +516,8 @@ def call(app: object, path: str, accept: str, *, passes_on: bool = False) -> htt
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.get(path, headers={"Accept": accept})
 
-    return anyio.run(ask)
+    with ThreadPoolExecutor(1) as pool:  # a browser of another test may have a loop in this thread
+        return pool.submit(anyio.run, ask).result()
 
 
 # ---------------------------------------------------------------- the API
@@ -669,3 +673,10 @@ def test_methods_that_a_page_does_not_have_are_refused(browser: Browser, method:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     guarded(answer)
+
+
+def test_no_page_says_where_the_database_is() -> None:
+    error = StoreUnavailableError("The database /srv/rayon.db is locked", "Wait", public="It cannot be used")
+    template = environment("en").from_string('{% import "macros.html.j2" as m %}{{ m.problem(error) }}')
+    assert "It cannot be used." in template.render(error=error)
+    assert "/srv" not in template.render(error=error)

@@ -72,6 +72,16 @@ def test_messages_with_gaps_are_translated() -> None:
             assert translate_message(filled, "fr") == plain.format(*["7"] * gaps)
 
 
+def test_messages_are_translated_at_once_whatever_strangers_have_put_into_them() -> None:
+    hostile = (
+        " validated listings of the random audit since " * 20 + " are too few: a precision of " * 20,
+        "before " + "-" * 300 + " " * 600,
+        "x" * 100_000,
+    )
+    for message in hostile:
+        assert translate_message(message, "fr") == message
+
+
 def test_figures_follow_the_language() -> None:
     english, french_ = Formats("en"), Formats("fr")
     assert english.number(12345.678, 1) == "12,345.7"

@@ -10,7 +10,7 @@ from rayon.operations.accounts import COMMAND_LINE, SCHEDULE
 from rayon.serving.web.languages import N_
 from rayon.store.audit import AuditEntry
 
-Form = Literal["text", "word", "sentence", "share", "figure"]
+Form = Literal["text", "word", "sentence", "share", "score", "figure"]
 
 _ACTIONS = {
     "user.create": N_("created a user"),
@@ -38,17 +38,23 @@ _FIELDS: dict[str, tuple[str, Form]] = {
     "key": (N_("key"), "text"),
     "reason": (N_("reason"), "sentence"),
     "previous": (N_("before that"), "text"),
-    "source": (N_("source"), "text"),
+    "source": (N_("source"), "word"),
     "share": (N_("share"), "share"),
     "kind": (N_("effect"), "word"),
     "asked": (N_("asked for"), "word"),
-    "threshold": (N_("threshold"), "share"),
+    "threshold": (N_("threshold"), "score"),
     "predictions": (N_("predictions"), "figure"),
     "golden": (N_("golden listings"), "figure"),
     "images": (N_("pictures"), "figure"),
     "jobs": (N_("batches"), "figure"),
 }
-_WORDS = {"review": N_("accepts nothing"), "tighten": N_("accepts less")}
+_WORDS = {
+    "review": N_("accepts nothing"),
+    "tighten": N_("accepts less"),
+    "import": N_("imported"),
+    "retrain": N_("retrained"),
+    "recalibrate": N_("recalibrated"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from rayon.serving.web.rendering import redirect, render_page
 
 router = APIRouter()
 Reason = Annotated[str, Form(max_length=1000)]
+Name = Annotated[str, Form(max_length=64, description="The model that the page has shown")]
 Days = Literal["30", "90"]
 
 
@@ -29,24 +30,25 @@ def brake(request: Request, _user: Admin) -> Response:
 def set_(
     request: Request,
     user: Admin,
+    model: Name,
     kind: Annotated[Literal["tighten", "review"], Form()] = "tighten",
     reason: Reason = "",
 ) -> Response:
     """Have the model that answers accept less, or nothing."""
     served = services(request)
     try:
-        set_brake(served.database, served.registry, followed_name(served), kind, user.name, reason)
+        set_brake(served.database, served.registry, followed_name(served, model), kind, user.name, reason)
     except RayonError as error:
         return _brake_page(request, error, reason, kind)
     return redirect("/models", "brake-set")
 
 
 @router.post("/models/brake/release")
-def release(request: Request, user: Admin, reason: Reason = "") -> Response:
+def release(request: Request, user: Admin, model: Name, reason: Reason = "") -> Response:
     """Let the model that answers accept again as it promises."""
     served = services(request)
     try:
-        release_brake(served.database, followed_name(served), user.name, reason)
+        release_brake(served.database, followed_name(served, model), user.name, reason)
     except RayonError as error:
         return _brake_page(request, error, reason)
     return redirect("/models", "brake-released")

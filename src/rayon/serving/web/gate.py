@@ -46,7 +46,6 @@ class Awaited(BaseModel):
     after: int = Field(ge=0, description="The last verdict before")
     begun: int = Field(ge=0)
     promotes: bool = False
-    reason: str = Field(default="", max_length=1000)
 
     @property
     def query(self) -> str:
@@ -57,7 +56,7 @@ class Awaited(BaseModel):
     def origin(self) -> str:
         """Where the question was asked."""
         if self.promotes:
-            return f"/models/{self.challenger}/promote?{urlencode({'reason': self.reason})}"
+            return f"/models/{self.challenger}/promote?{urlencode({'asked': self.key})}"
         return f"/models/compare?{urlencode({'a': self.champion, 'b': self.challenger})}"
 
 
@@ -129,9 +128,8 @@ def wait_for(
         after=before[0].id if before else 0,
         begun=int(time.time()),
         promotes=promotes,
-        reason=reason,
     )
-    begin_judging(served, awaited.key, work)
+    begin_judging(served, awaited.key, work, reason)
     return redirect(f"/models/judging?{awaited.query}")
 
 
@@ -149,8 +147,9 @@ def _compare_page(request: Request, a: str, b: str, error: RayonError | None = N
     served = services(request)
     versions = served.registry.versions()
     champion = served.registry.champion()
-    others = [one.name for one in versions if one.name != champion]
-    first = version_of(served, a or champion)
+    names = [one.name for one in versions]
+    first = version_of(served, a or champion or next(iter(names), None))
+    others = [name for name in names if first is None or name != first.name]
     second = version_of(served, b or next(iter(others), None))
     pair = [one.name for one in (first, second) if one is not None]
     with served.database.read() as connection:
@@ -180,7 +179,16 @@ def _answer(served: Services, awaited: Awaited) -> str | None:
         return None
     if not (found.passed or found.forced):
         return f"{awaited.origin}&verdict={found.id}"
-    return "/models?done=promoted" if served.registry.champion() == awaited.challenger else None
+    if _is_promoted(served, awaited):
+        return "/models?done=promoted"
+    # It follows the verdict at once, unless something else went wrong.
+    return f"/models/verdicts/{found.id}" if time.time() > found.at.timestamp() + _SLACK else None
+
+
+def _is_promoted(served: Services, awaited: Awaited) -> bool:
+    """Whether it has become the champion since, even if another has come after it."""
+    moves = served.registry.promotions()
+    return any(one.model == awaited.challenger and one.at.timestamp() >= awaited.begun for one in moves)
 
 
 def _verdict(served: Services, awaited: Awaited) -> StoredVerdict | None:
@@ -204,6 +212,7 @@ def _state(served: Services, awaited: Awaited) -> dict[str, Any]:
     return {
         "answered": answered,
         "failure": None if answered else error,
+        "has_failed": question is not None and question.error is not None,
         "stage": _STAGES.get(question.stage, "") if question else "",
         "share": question.done / question.total if question and question.total else None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +19,7 @@ COOKIE = "rayon_language"
 MISSING = "–"
 """What stands where there is no figure."""
 
+_LONGEST_MESSAGE = 2000
 _THIN = "\u202f"
 _GAP = "\u00a0"
 _LATER = ("juill.", "août", "sept.", "oct.", "nov.", "déc.")
@@ -52,16 +53,37 @@ def translate_message(message: str, language: Language) -> str:
 
     Sentences that are not known stay in English: better that than nothing. The full stop may be missing.
     """
-    if language == "en":
+    if language == "en" or len(message) > _LONGEST_MESSAGE:
         return message
     if message in french():
         return french()[message]
     bare = message.removesuffix(".")
-    for pattern, translated in _patterns():
-        if match := pattern.fullmatch(bare):
+    for parts, translated in _patterns():
+        if (gaps := _gaps(parts, bare)) is not None:
             with suppress(LookupError):  # a gap has something else than the pattern is for
-                return translated.format(*map(_Gap, match.groups())) + message[len(bare) :]
+                return translated.format(*map(_Gap, gaps)) + message[len(bare) :]
     return message
+
+
+def _gaps(parts: Sequence[str], message: str) -> list[str] | None:
+    """What stands between the fixed parts of a message; ``None`` where these differ.
+
+    In one pass, whatever strangers have put into the gaps: a regular expression would try them all.
+    """
+    first, *rest = parts
+    if not rest:
+        return [] if message == first else None
+    at, end = len(first), len(message) - len(rest[-1])
+    if end < at or not message.startswith(first) or not message.endswith(rest[-1]):
+        return None
+    gaps = []
+    for part in rest[:-1]:
+        found = message.find(part, at, end)
+        if found < 0:
+            return None
+        gaps.append(message[at:found])
+        at = found + len(part)
+    return [*gaps, message[at:end]]
 
 
 class _Gap(str):
@@ -88,16 +110,10 @@ def french() -> Mapping[str, str]:
 
 
 @cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Messages with gaps, ``{}``, the ones with most fixed text first; without full stops."""
+def _patterns() -> list[tuple[list[str], str]]:
+    """Fixed parts of messages with gaps, ``{}``, those with most text first; without full stops."""
     messages = sorted(_read("messages.json").items(), key=lambda one: -len(one[0].replace("{}", "")))
-    return [
-        (
-            re.compile("(.*?)".join(map(re.escape, english.removesuffix(".").split("{}"))), re.DOTALL),
-            text.removesuffix("."),
-        )
-        for english, text in messages
-    ]
+    return [(english.removesuffix(".").split("{}"), text.removesuffix(".")) for english, text in messages]
 
 
 def _files() -> Iterable[str]:

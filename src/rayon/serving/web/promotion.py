@@ -20,6 +20,7 @@ from rayon.serving.web.versions import ALL, codes_beyond, terms, version_of
 
 router = APIRouter()
 Reason = Annotated[str, Form(max_length=1000)]
+Name = Annotated[str, Form(max_length=64, description="The champion that the page has shown")]
 Force = Annotated[str, Form(max_length=10)]
 _LARGEST = 2**31 - 1
 
@@ -31,11 +32,11 @@ def ask_to_roll_back(request: Request, _user: Admin) -> Response:
 
 
 @router.post("/models/rollback")
-def roll_back(request: Request, user: Admin, reason: Reason = "") -> Response:
+def roll_back(request: Request, user: Admin, champion: Name, reason: Reason = "") -> Response:
     """Go back to the champion before this one."""
     served = services(request)
     try:
-        served.registry.rollback(user.name, reason)
+        served.registry.rollback(user.name, reason, champion)
     except RayonError as error:
         return _rollback_page(request, error, reason)
     served.mirror()
@@ -48,10 +49,11 @@ def ask_to_promote(
     _user: Admin,
     name: str,
     verdict: Annotated[int | None, Query(ge=1, le=_LARGEST)] = None,
-    reason: Annotated[str, Query(max_length=1000)] = "",
+    asked: Annotated[str, Query(max_length=36)] = "",
 ) -> Response:
     """Say what promoting a version will change, and why the gate refused it where it just did."""
-    return _promote_page(request, name, reason=reason, verdict_id=verdict)
+    question = services(request).questions.find(asked)
+    return _promote_page(request, name, reason=question.reason if question else "", verdict_id=verdict)
 
 
 @router.post("/models/{name}/promote")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
@@ -42,6 +43,9 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("/people", "People", Role.ADMIN),
 )
 """What the navigation leads to: address, name, and the least role that sees it."""
+
+
+_FORM_OF_PAGE = re.compile("/(access|keys|password|release|role|sessions|start|validations)$")
 
 
 def render_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -98,11 +102,16 @@ def _surroundings(request: Request, language: Language, token: str) -> dict[str,
         "pages": pages,
         "here": max((one for one, _ in pages if _is_below(path, one)), key=len, default=""),
         "path": path,
-        "address": f"{path}?{request.url.query}" if request.url.query else path,
+        "address": f"{path}?{request.url.query}" if request.url.query else _page_of(path, request.method),
         "csrf": form_token(token),
         "done": request.query_params.get("done", ""),
         "label": _labels(request, language),
     }
+
+
+def _page_of(path: str, method: str) -> str:
+    """The page that an address belongs to; some take forms and cannot be looked at."""
+    return path if method == "GET" else _FORM_OF_PAGE.sub("", path) or "/"
 
 
 def _is_below(path: str, page: str) -> bool:

@@ -12,9 +12,10 @@ function newToken() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-/** A text with gaps like {n}, in the language of the page. */
+/** A text with gaps like {n}, in the language of the page; one thing may have a text of its own. */
 function say(words, name, gaps = {}) {
-  return words[name].replace(/\{(\w+)\}/g, (_, gap) => gaps[gap] ?? "");
+  const text = (gaps.n === 1 && words[`${name}One`]) || words[name];
+  return text.replace(/\{(\w+)\}/g, (_, gap) => gaps[gap] ?? "");
 }
 
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
@@ -338,12 +339,12 @@ class Review {
     this.part("note-row").open = Boolean(this.part("note").value);
     this.showDetails(item);
     this.part("description").scrollTop = 0;
-    this.part("said").textContent = say(this.words, "said", { title: item.designation, label, confidence: this.percent(item.confidence) });
+    this.part("said").textContent = say(this.words, "said", { title: item.title, label, confidence: this.percent(item.confidence) });
   }
 
   showDetails(item) {
-    this.part("title").replaceChildren(...this.marked(item.details?.title, item.designation));
-    this.part("description").replaceChildren(...this.marked(item.details?.description, item.description));
+    this.part("title").replaceChildren(...this.marked(item.details?.title, item.title));
+    this.part("description").replaceChildren(...this.marked(item.details?.description, item.text));
     item.choices = [...item.alternatives, ...(item.details?.alternatives || [])]
       .filter((one, at, all) => one.code !== item.code && all.findIndex((other) => other.code === one.code) === at)
       .slice(0, 5);
@@ -575,7 +576,7 @@ class Bulk {
       make("li", {}, make("label", { class: "tile" },
         make("input", { type: "checkbox", checked: true, value: item.id }),
         item.image ? make("img", { src: `/api/v1${item.image}`, alt: "", loading: "lazy" }) : make("span", { class: "blank" }, this.words.noImage),
-        make("span", { class: "name" }, item.designation || this.words.noTitle)))));
+        make("span", { class: "name" }, item.title || this.words.noTitle)))));
     this.count();
     this.part("grid").querySelector("input").focus();
   }
