@@ -48,7 +48,7 @@ def server(home: Path, url: str, *options: str, **settings: str) -> Iterator[tup
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "rayon", "serve", "--port", "0", *options],
-            env=environment(home, url) | settings,
+            env=_environment(home, url) | settings,
             stderr=file,
         )
     try:
@@ -61,7 +61,20 @@ def server(home: Path, url: str, *options: str, **settings: str) -> Iterator[tup
         process.wait(60)
 
 
-def environment(home: Path, url: str) -> dict[str, str]:
+def command(home: Path, url: str, *arguments: str) -> None:
+    """Run a command of ``rayon`` beside the service; where it fails, its error ends all."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rayon", *arguments],
+        env=_environment(home, url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 3):  # 3: something needs attention
+        sys.exit(done.stderr)
+
+
+def _environment(home: Path, url: str) -> dict[str, str]:
     """What commands of the service read from the environment."""
     return {**os.environ, "RAYON_HOME": str(home), "RAYON_DATABASE": url}
 

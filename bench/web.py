@@ -15,7 +15,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ import numpy as np
 from fastapi.routing import iter_route_contexts
 
 from bench.history import PREDICTIONS, WAITING, fill
-from bench.service import DATABASES, database_url, environment, server
+from bench.service import DATABASES, command, database_url, server
 from rayon.data.sample import make_sample
 from rayon.operations.accounts import Accounts
 from rayon.operations.sessions import Sessions
@@ -146,7 +145,7 @@ def _check_that_all_are_there() -> None:
 def _measure(
     home: Path, url: str, shop: Path, sizes: tuple[int, int], repeats: int, presses: int
 ) -> dict[str, Any]:
-    _rayon(home, url, "retrain", str(shop))
+    command(home, url, "retrain", str(shop))
     database = Database(url)
     upgrade_schema(database)
     accounts = Accounts(database)
@@ -157,13 +156,13 @@ def _measure(
     pictures = sorted((shop / "images").rglob("*.jpg"))[:PICTURES]
     images = [FolderImageStore(home / "images").put(picture.read_bytes()) for picture in pictures]
     fill(database, 10 * SHORT_QUEUE, SHORT_QUEUE, user_ids, images=images)
-    _rayon(home, url, "retrain")  # a challenger and a verdict, from what was validated
+    command(home, url, "retrain")  # a challenger and a verdict, from what was validated
     with server(home, url) as (address, _):
         short = _keys(address, session, min(presses, SHORT_QUEUE - 10))
         with _client(address, session) as client:
             versions = [client.get(f"/api/v1/models/{name}").json()["version"] for name in _names(client)]
     fill(database, *sizes, user_ids, versions, images, seed=1)
-    _rayon(home, url, "monitor", "--since", "90d")
+    command(home, url, "monitor", "--since", "90d")
     with server(home, url) as (address, _), _client(address, session) as client:
         pages = _pages(client, repeats, user_ids[1])
         long = _keys(address, session, presses)
@@ -176,17 +175,6 @@ def _measure(
         "slowest": {"page": slowest, **pages[slowest]},
         "key_to_next": {"short_queue": short, "long_queue": long},
     }
-
-
-def _rayon(home: Path, url: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "rayon", *arguments],
-        env=environment(home, url),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (0, 3), done.stderr  # 3: something needs attention
 
 
 def _client(address: str, session: str) -> httpx.Client:

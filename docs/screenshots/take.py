@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -29,7 +28,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from bench.service import environment, server
+from bench.service import command, server
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import update
@@ -191,7 +190,7 @@ def _shop(home: Path) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
     """Serve a shop after a month: its address, what fills the gaps in paths, and a session of each person."""
     url = f"sqlite:///{home / 'rayon.db'}"
     make_sample(home / "shop", LISTINGS, seed=0)
-    _rayon(home, url, "retrain", str(home / "shop"), "--precision", "0.95")
+    command(home, url, "retrain", str(home / "shop"), "--precision", "0.95")
     database = Database(url)
     upgrade_schema(database)
     accounts = Accounts(database)
@@ -201,25 +200,13 @@ def _shop(home: Path) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
     with server(home, url, RAYON_AUDIT_SHARE=AUDIT_SHARE) as (address, _):
         _classify_a_month(address, keys, home / "shop", database)
     for days in (7, 14):
-        _rayon(home, url, "monitor", "--since", f"{days}d")
-    _rayon(home, url, "retrain", "--reason", "a month of feedback")
-    _rayon(home, url, "monitor", "--since", f"{DAYS}d")
+        command(home, url, "monitor", "--since", f"{days}d")
+    command(home, url, "retrain", "--reason", "a month of feedback")
+    command(home, url, "monitor", "--since", f"{DAYS}d")
     sessions = {name: Sessions(database).begin(accounts.find(name)) for name in PEOPLE}
     with server(home, url) as (address, _):
         yield address, _gaps(address, sessions, home), sessions
     database.close()
-
-
-def _rayon(home: Path, url: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "rayon", *arguments],
-        env=environment(home, url),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (0, 3):  # 3: something needs attention
-        sys.exit(done.stderr)
 
 
 def _classify_a_month(address: str, keys: dict[str, str], shop: Path, database: Database) -> None:
