@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
+import httpx
+
+BATCH_SECONDS = 60
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -72,6 +76,21 @@ def command(home: Path, url: str, *arguments: str) -> None:
     )
     if done.returncode not in (0, 3):  # 3: something needs attention
         sys.exit(done.stderr)
+
+
+def send_batch(client: httpx.Client, name: str, data: bytes, *, start: bool = True) -> str:
+    """Send a file as its page does, and give the batch's id; one that is started has come to its end."""
+    token = re.findall(r'name="csrf" value="([^"]+)"', client.get("/batches").text)[0]
+    sent = client.post("/batches", data={"csrf": token}, files={"file": (name, data)}, follow_redirects=False)
+    place = str(sent.headers["location"])
+    job = place.rpartition("/")[2]
+    if start:
+        client.post(f"{place}/start", data={"csrf": token})
+        end = time.monotonic() + BATCH_SECONDS
+        while client.get(f"/api/v1/jobs/{job}").json()["state"] in ("waiting", "running"):
+            assert time.monotonic() < end, f"the batch {job} has not come to its end"
+            time.sleep(0.1)
+    return job
 
 
 def _environment(home: Path, url: str) -> dict[str, str]:

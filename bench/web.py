@@ -29,7 +29,7 @@ import numpy as np
 from fastapi.routing import iter_route_contexts
 
 from bench.history import PREDICTIONS, WAITING, fill
-from bench.service import DATABASES, command, database_url, server
+from bench.service import DATABASES, command, database_url, send_batch, server
 from rayon.data.sample import make_sample
 from rayon.operations.accounts import Accounts
 from rayon.operations.sessions import Sessions
@@ -262,17 +262,7 @@ def _batch(client: httpx.Client) -> str:
     rows.writerows(
         [f"Chaise pliante {number}", "" if number % 10 else "x" * 200_000, number] for number in range(200)
     )
-    token = re.findall(r'name="csrf" value="([^"]+)"', client.get("/batches").text)[0]
-    files = {"file": ("listings.csv", text.getvalue().encode())}
-    draft = client.post("/batches", data={"csrf": token}, files=files, follow_redirects=False)
-    place = draft.headers["location"]
-    client.post(f"{place}/start", data={"csrf": token})
-    job = place.rpartition("/")[2]
-    for _ in range(600):
-        if client.get(f"/api/v1/jobs/{job}").json()["state"] not in ("waiting", "running"):
-            break
-        time.sleep(0.1)
-    return str(job)
+    return send_batch(client, "listings.csv", text.getvalue().encode())
 
 
 # ------------------------------------------------------------------ from key to next listing

@@ -11,7 +11,6 @@ import argparse
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import sys
@@ -28,7 +27,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from bench.service import command, server
+from bench.service import command, send_batch, server
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import update
@@ -275,20 +274,9 @@ def _send_batch(client: httpx.Client, shop: Path, *, start: bool) -> str:
         ]
     rows[2][0], rows[2][1] = "", ""
     rows[4][1] = "x" * 300_000
-    path = shop / "nouveautes.csv"
-    with path.open("w", encoding="utf-8", newline="") as written:
-        csv.writer(written).writerows([["titre", "description", "ean"], *rows])
-    token = re.findall(r'name="csrf" value="([^"]+)"', client.get("/batches").text)[0]
-    sent = client.post("/batches", data={"csrf": token}, files={"file": (path.name, path.read_bytes())})
-    place = sent.headers["location"]
-    if start:
-        client.post(f"{place}/start", data={"csrf": token})
-        job = f"/api/v1/jobs/{place.rpartition('/')[2]}"
-        for _ in range(600):
-            if client.get(job).json()["state"] not in ("waiting", "running"):
-                break
-            os.sched_yield()
-    return str(place.rpartition("/")[2])
+    written = io.StringIO()
+    csv.writer(written).writerows([["titre", "description", "ean"], *rows])
+    return send_batch(client, "nouveautes.csv", written.getvalue().encode(), start=start)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,17 @@ class RayonError(Exception):
         One sentence without a final full stop: what is wrong, with the file, line or field.
     hint
         What to do about it; may be empty.
+    public
+        The message for whoever asks over HTTP, where it is another one.
     """
 
     status: int = 400
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", public: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.public = public or message
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
@@ -75,17 +78,10 @@ class StoreError(RayonError):
 class StoreUnavailableError(StoreError):
     """The database, or the place of pictures, cannot be reached at the moment; nothing was stored.
 
-    Parameters
-    ----------
-    public
-        The message for whoever asks over HTTP: where things are kept is none of their business.
+    Where things are kept is none of the business of whoever asks: its public message leaves it out.
     """
 
     status = 503
-
-    def __init__(self, message: str, hint: str = "", public: str = "") -> None:
-        super().__init__(message, hint)
-        self.public = public or message
 
 
 class StoreValueError(RayonError):

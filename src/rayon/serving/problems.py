@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from rayon.errors import AuthenticationError, PromotionRefusedError, RayonError, StoreUnavailableError
+from rayon.errors import AuthenticationError, PromotionRefusedError, RayonError
 from rayon.serving.security import guards
 from rayon.serving.web.errors import error_page, is_followed, sign_in_instead, wants_page
 
@@ -103,11 +103,10 @@ async def render_error(request: Request, error: RayonError) -> Response:
         headers["WWW-Authenticate"] = 'Basic realm="Rayon", charset="UTF-8"'
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
-    detail = error.public if isinstance(error, StoreUnavailableError) else error.message
     return render(
         request,
         error.status,
-        f"{detail}.",
+        f"{error.public}.",
         error.hint,
         headers=headers,
         verdict=error.verdict if isinstance(error, PromotionRefusedError) else None,

@@ -5,9 +5,6 @@ Words are made here and not in the database, so that both find the same: without
 
 from __future__ import annotations
 
-import html
-import re
-import unicodedata
 from typing import Any
 
 from sqlalchemy import (
@@ -26,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from rayon.data.text import TextPreprocessor
 from rayon.store.tables import predictions, search_texts
 
 MAX_SEARCH = 200
@@ -35,11 +33,7 @@ WORDS_OF_DESCRIPTION = 200
 """Words of a description by which it is found."""
 
 _LONGEST_WORD = 64
-_MAX_CHARACTERS = 4000
-_TAG = re.compile(r"<[^<>]{0,2000}>")
-_MARKS = re.compile("[\u0300-\u036f]")
-_WORD = re.compile(r"[^\W_]+")
-_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+_PREPROCESSOR = TextPreprocessor(max_title=2000)
 _COMMON = 5000
 """A search that finds more than this has words that are everywhere."""
 
@@ -84,12 +78,4 @@ def _is_in_sqlite(connection: Connection, query: str) -> ColumnElement[bool]:
 
 
 def _words(text: str) -> list[str]:
-    text = text[:_MAX_CHARACTERS]
-    if "<" in text or "&" in text:
-        text = html.unescape(_TAG.sub(" ", html.unescape(text)))
-    if text.isascii():
-        text = text.lower()
-    else:
-        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-        text = _MARKS.sub("", text).translate(_LETTERS)
-    return [word[:_LONGEST_WORD] for word in _WORD.findall(text)]
+    return [word[:_LONGEST_WORD] for word in _PREPROCESSOR.normalise(text).split()]

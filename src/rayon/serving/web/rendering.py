@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
@@ -14,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import escape
+from starlette.routing import Match
 
 from rayon.data.readable import readable
 from rayon.operations.accounts import Role
@@ -43,9 +43,6 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("/people", "People", Role.ADMIN),
 )
 """What the navigation leads to: address, name, and the least role that sees it."""
-
-
-_FORM_OF_PAGE = re.compile("/(access|keys|password|release|role|sessions|start|validations)$")
 
 
 def render_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -102,16 +99,24 @@ def _surroundings(request: Request, language: Language, token: str) -> dict[str,
         "pages": pages,
         "here": max((one for one, _ in pages if _is_below(path, one)), key=len, default=""),
         "path": path,
-        "address": f"{path}?{request.url.query}" if request.url.query else _page_of(path, request.method),
+        "address": f"{path}?{request.url.query}" if request.url.query else _page_of(request),
         "csrf": form_token(token),
         "done": request.query_params.get("done", ""),
         "label": _labels(request, language),
     }
 
 
-def _page_of(path: str, method: str) -> str:
-    """The page that an address belongs to; some take forms and cannot be looked at."""
-    return path if method == "GET" else _FORM_OF_PAGE.sub("", path) or "/"
+def _page_of(request: Request) -> str:
+    """The address itself, or the nearest one above it that can be looked at: some take forms alone."""
+    path: str = request.url.path
+    while request.method != "GET" and path and not _can_be_got(request, path):
+        path = path.rpartition("/")[0]
+    return path or "/"
+
+
+def _can_be_got(request: Request, path: str) -> bool:
+    asked = {**request.scope, "method": "GET", "path": path}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.router.routes)
 
 
 def _is_below(path: str, page: str) -> bool:
