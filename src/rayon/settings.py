@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     home: Path = Field(
         default_factory=lambda: Path.home() / ".rayon", description="Where Rayon keeps its data"
     )
-    cache: bool = Field(default=True, description="Whether image embeddings are kept on disk between runs")
+    cache: bool = Field(default=True, description="Whether embeddings are kept on disk between runs")
     database: str | None = Field(
         default=None, description="Address of the database; the file rayon.db in RAYON_HOME where unset"
     )
@@ -73,8 +73,13 @@ class Settings(BaseSettings):
 
     @property
     def embedding_cache(self) -> Path | None:
-        """Folder of the image embeddings; ``None`` where caching is off."""
+        """Folder of the embeddings; ``None`` where caching is off."""
         return self.home / "cache" / "embeddings" if self.cache else None
+
+    @property
+    def networks(self) -> Path:
+        """Folder of pretrained weights, checkpoints and exported networks."""
+        return self.home / "networks"
 
     @property
     def database_url(self) -> str:

@@ -140,9 +140,7 @@ def test_a_file_in_the_way_means_no_cache_and_one_warning(tmp_path, caplog):
         assert cache.get(list(entries(range(3)))) == {}
     assert len(caplog.records) == 1
     assert (
-        caplog.records[0]
-        .getMessage()
-        .startswith(f"Image embeddings are not cached: {cache.path} cannot be used (")
+        caplog.records[0].getMessage().startswith(f"Embeddings are not cached: {cache.path} cannot be used (")
     )
 
 
@@ -170,7 +168,7 @@ def test_a_full_disk_while_running_means_no_cache_and_one_warning(tmp_path, capl
             assert cache.get(list(entries(range(3)))) == {}
         assert not cache.usable
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        "Image embeddings are no longer cached"
+        "Embeddings are no longer cached"
     ]
 
 

@@ -192,9 +192,12 @@ def test_what_cannot_be_learned_is_said() -> None:
         ProductClassifier(precision=98).fit(titles, codes)
     with pytest.raises(TrainingError, match="Neither text nor images are to be used"):
         ProductClassifier(text="none", image="none").fit(titles, codes)
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(ModelError) as caught:
         ProductClassifier(text="bert").fit(titles, codes)
-    assert caught.value.hint == "Use one of: ngrams, none"
+    assert caught.value.message == "There is no text encoder 'bert'"
+    assert caught.value.hint == "Use 'ngrams', 'conv1d', 'hf:NAME_OR_FOLDER' or the path of an .onnx file"
+    with pytest.raises(TrainingError, match="The text encoders are 'none' and others"):
+        ProductClassifier(text=["none", "ngrams"]).fit(titles, codes)
     with pytest.raises(TaxonomyError, match="The taxonomy has no code 'x'"):
         ProductClassifier(taxonomy=Taxonomy.rakuten_france()).fit(titles, ["x", *codes[1:]])
 

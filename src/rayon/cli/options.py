@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rayon.data.columns import CODE, IMAGE, INDEX
-from rayon.errors import CatalogueError
+from rayon.errors import CatalogueError, TrainingError
 
 FIELDS = ("designation", "description", "productid", "imageid", CODE, IMAGE, INDEX)
 
@@ -48,6 +48,55 @@ Encoding = Annotated[
     str | None, typer.Option("--encoding", metavar="NAME", help="Of the text files, if not UTF-8 or UTF-16.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+
+
+TextEncoders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text-encoder",
+        metavar="NAME",
+        help="`ngrams` (the default), `none`, `conv1d`, `hf:NAME_OR_FOLDER` (pretrained weights), or the "
+        "path of an ONNX encoder; may be repeated.",
+    ),
+]
+ImageEncoders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image-encoder",
+        metavar="NAME",
+        help="`builtin` (the default), `none`, `cnn`, `hf:NAME_OR_FOLDER` (pretrained weights), or the "
+        "path of an ONNX encoder; may be repeated.",
+    ),
+]
+NetworkWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--network",
+        metavar="NAME=VALUE",
+        help="How networks are trained and exported, such as epochs=3, learning_rate=2e-5, precision=int8; "
+        "may be repeated. An unknown name lists them all.",
+    ),
+]
+
+
+def network_words(pairs: list[str] | None) -> dict[str, str]:
+    """What `NetworkTraining.from_words` takes, from the command line's options.
+
+    Raises
+    ------
+    TrainingError
+        When one is not of the form NAME=VALUE.
+    """
+    words = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise TrainingError(
+                f"The training option {pair!r} is not of the form NAME=VALUE",
+                "Write for instance --network epochs=3",
+            )
+        words[name.strip().replace("-", "_")] = value.strip()
+    return words
 
 
 def reading_options(columns: list[str] | None, images: Path | None, encoding: str | None) -> dict[str, Any]:

@@ -12,9 +12,21 @@ from typing import Annotated, Any
 import typer
 
 from rayon.cli.console import DONE, NEEDS_ATTENTION, out, print_json, progress_bars, say
-from rayon.cli.options import Columns, Encoding, Images, Json, reading_options
+from rayon.cli.options import (
+    Columns,
+    Encoding,
+    ImageEncoders,
+    Images,
+    Json,
+    NetworkWords,
+    TextEncoders,
+    network_words,
+    reading_options,
+)
 from rayon.cli.service import model_folder, open_database
 from rayon.cli.tracking import open_tracking
+from rayon.encoders.weights import PREFIX
+from rayon.learning.finetuning.settings import NetworkTraining
 from rayon.operations.accounts import COMMAND_LINE as ACTOR
 from rayon.operations.accounts import SCHEDULE
 from rayon.operations.golden_set import GoldenSet
@@ -30,7 +42,6 @@ from rayon.store.images import open_images
 from rayon.store.retrainings import Retraining, RetrainingStep, Trigger
 
 _NICENESS = 10
-_NAMES = ("none", "builtin")
 
 
 def retrain(
@@ -58,8 +69,12 @@ def retrain(
     taxonomy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Codes, labels and parents, as JSON.")
     ] = None,
-    text_encoder: Annotated[str | None, typer.Option(metavar="NAME", help="As in `rayon train`.")] = None,
-    image_encoder: Annotated[str | None, typer.Option(metavar="NAME", help="As in `rayon train`.")] = None,
+    text_encoder: TextEncoders = None,
+    image_encoder: ImageEncoders = None,
+    finetune: Annotated[
+        bool | None, typer.Option("--finetune/--no-finetune", help="Train pretrained networks on.")
+    ] = None,
+    network: NetworkWords = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of the cross-fitting.")] = None,
     precision: Annotated[
         float | None, typer.Option(help="What accepted listings are promised to keep.")
@@ -89,6 +104,8 @@ def retrain(
         taxonomy=taxonomy,
         text_encoder=text_encoder,
         image_encoder=image_encoder,
+        finetune=finetune,
+        network=NetworkTraining.from_words(words).to_dict() if (words := network_words(network)) else None,
         folds=folds,
         precision=precision,
         seed=seed,
@@ -131,6 +148,7 @@ def _retrainer(settings: Settings) -> Iterator[Retrainer]:
             golden,
             Gatekeeper(database, registry, golden, **shared),
             tracker=open_tracking(settings),
+            workspace=settings.networks,
             **shared,
         )
 
@@ -145,9 +163,16 @@ def _given(catalogues: list[Path] | None, **options: Any) -> dict[str, Any]:
     for name in ("taxonomy", "images"):
         if name in found:
             found[name] = str(found[name].absolute())
-    if found.get("image_encoder", "none") not in _NAMES:
-        found["image_encoder"] = str(Path(found["image_encoder"]).absolute())
+    for name in ("text_encoder", "image_encoder"):
+        if name in found:
+            found[name] = tuple(map(_absolute, found[name]))
     return found
+
+
+def _absolute(encoder: str) -> str:
+    """An encoder's name as it is, a file or folder by its whole path."""
+    prefix, name = (PREFIX, encoder.removeprefix(PREFIX)) if encoder.startswith(PREFIX) else ("", encoder)
+    return f"{prefix}{Path(name).absolute()}" if Path(name).exists() else encoder
 
 
 def _recipe(retrainings: Retrainings, given: dict[str, Any]) -> RetrainingRecipe:

@@ -10,10 +10,22 @@ import typer
 
 from rayon.cli.console import DONE, SOME_ROWS_FAILED, out, print_json, progress_bars, say
 from rayon.cli.golden import golden_set
-from rayon.cli.options import Catalogues, Columns, Encoding, Images, Json, reading_options
+from rayon.cli.options import (
+    Catalogues,
+    Columns,
+    Encoding,
+    ImageEncoders,
+    Images,
+    Json,
+    NetworkWords,
+    TextEncoders,
+    network_words,
+    reading_options,
+)
 from rayon.cli.tracking import open_tracking
 from rayon.data.taxonomy import Taxonomy
 from rayon.errors import RayonError
+from rayon.learning.finetuning.settings import NetworkTraining
 from rayon.learning.model import ProductClassifier
 from rayon.operations.training import TrainingSummary
 from rayon.operations.training import train as train_model
@@ -39,10 +51,12 @@ def train(
     taxonomy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Codes, labels and parents, as JSON.")
     ] = None,
-    text_encoder: Annotated[str, typer.Option(metavar="NAME", help="`ngrams` or `none`.")] = "ngrams",
-    image_encoder: Annotated[
-        str, typer.Option(metavar="NAME", help="`none`, `builtin`, or the path of an ONNX encoder.")
-    ] = "builtin",
+    text_encoder: TextEncoders = None,
+    image_encoder: ImageEncoders = None,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Train pretrained networks on, which takes long without a GPU.")
+    ] = False,
+    network: NetworkWords = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-fitting.")] = 5,
     precision: Annotated[float, typer.Option(help="What accepted listings are promised to keep.")] = 0.98,
     seed: Annotated[int, typer.Option(min=0, help="The same data and seed give the same predictions.")] = 0,
@@ -59,18 +73,24 @@ def train(
     """Learn from labelled catalogues and save a model with its card.
 
     Example: rayon train shop --out model --precision 0.95
+
+    With pretrained weights beside the default: rayon train shop --out model --text-encoder ngrams
+    --text-encoder hf:almanach/camembert-base --finetune
     """
     settings = Settings()
     tracker = open_tracking(settings)
     model = ProductClassifier(
-        text=text_encoder,
-        image=image_encoder,
+        text=text_encoder or "ngrams",
+        image=image_encoder or "builtin",
         precision=precision,
         folds=folds,
         taxonomy=Taxonomy.load(taxonomy) if taxonomy else None,
         cache=settings.embedding_cache,
         threads=settings.threads,
         random_state=seed,
+        finetune=finetune,
+        network=NetworkTraining.from_words(network_words(network)),
+        workspace=settings.networks,
     )
     with golden_set() if golden else nullcontext() as kept, progress_bars() as progress:
         if kept is not None and not len(kept):

@@ -1,9 +1,9 @@
-"""Image embeddings kept on disk by content.
+"""Embeddings kept on disk by content.
 
 One SQLite file an encoder: the file's name says which encoder and which preprocessing made the vectors, the
-key of a row is the SHA-256 of the encoded picture. SQLite's write-ahead log keeps the file whole when a
-process is killed, and lets several processes share it. A cache never fails a run: what is damaged is
-encoded anew, and where the folder cannot be used Rayon says so once and goes on without.
+key of a row is the SHA-256 of the encoded picture, or of the text. SQLite's write-ahead log keeps the file
+whole when a process is killed, and lets several processes share it. A cache never fails a run: what is
+damaged is encoded anew, and where the folder cannot be used Rayon says so once and goes on without.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WAIT_SECONDS = 10.0
 
 
 def content_key(data: bytes) -> bytes:
-    """Key of an encoded picture: the SHA-256 of its bytes."""
+    """Key of an encoded picture or a text: the SHA-256 of its bytes."""
     return hashlib.sha256(data).digest()
 
 
@@ -50,7 +50,7 @@ class EmbeddingCache:
     encoder
         The encoder's `spec()`.
     preprocessing
-        Version of what turns bytes into pixels.
+        Version of what turns bytes into pixels, or listings into texts.
     max_bytes
         Size from which the oldest vectors are dropped.
     """
@@ -127,7 +127,7 @@ class EmbeddingCache:
                 self._remove()
                 return self._connect()
         except (OSError, sqlite3.Error) as error:
-            logger.warning("Image embeddings are not cached: %s cannot be used (%s)", self.path, error)
+            logger.warning("Embeddings are not cached: %s cannot be used (%s)", self.path, error)
             return None
 
     def _connect(self) -> sqlite3.Connection:
@@ -168,7 +168,7 @@ class EmbeddingCache:
             )
 
     def _give_up(self, error: sqlite3.Error) -> None:
-        logger.warning("Image embeddings are no longer cached: %s cannot be used (%s)", self.path, error)
+        logger.warning("Embeddings are no longer cached: %s cannot be used (%s)", self.path, error)
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -9,11 +9,12 @@ from typing import Any
 from rayon.encoders.base import ImageEncoder
 from rayon.encoders.image import BuiltinImageEncoder
 from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_session import encoder_file
 from rayon.encoders.stack import Part, StackedImageEncoder
 from rayon.errors import ModelError
 
-ENCODER_FILE = "encoder-image.onnx"
-"""Name of an ONNX encoder inside a model folder."""
+ENCODER_FILE = encoder_file("image")
+"""Name of the only ONNX image encoder inside a model folder."""
 
 
 def create_image_encoder(name_or_path: str | Path, *, threads: int = 1) -> ImageEncoder:
@@ -44,7 +45,7 @@ def create_image_encoder(name_or_path: str | Path, *, threads: int = 1) -> Image
 
 
 def image_encoder_from_spec(
-    spec: Mapping[str, Any], folder: Path | None = None, *, threads: int = 1
+    spec: Mapping[str, Any], folder: Path | None = None, modality: str = "image", *, threads: int = 1
 ) -> ImageEncoder:
     """Make the very encoder again that `spec` describes.
 
@@ -53,7 +54,9 @@ def image_encoder_from_spec(
     spec
         What the encoder's `spec()` gave.
     folder
-        The model folder, which holds an ONNX encoder as ``encoder-image.onnx``.
+        The model folder, which holds the ONNX encoder.
+    modality
+        The name of the modality, after which that file is named.
     threads
         As in `create_image_encoder`.
 
@@ -64,7 +67,10 @@ def image_encoder_from_spec(
     """
     if spec.get("name") == StackedImageEncoder.name:
         parts = [
-            Part(image_encoder_from_spec(part["encoder"], folder, threads=threads), tuple(part["views"]))
+            Part(
+                image_encoder_from_spec(part["encoder"], folder, modality, threads=threads),
+                tuple(part["views"]),
+            )
             for part in spec["parts"]
         ]
         return StackedImageEncoder(parts)
@@ -75,7 +81,7 @@ def image_encoder_from_spec(
         return encoder
     if spec.get("name") != OnnxImageEncoder.name or folder is None:
         raise ModelError(f"The model names an unknown image encoder {spec.get('name')!r}", _UPDATE_HINT)
-    path = folder / ENCODER_FILE
+    path = folder / encoder_file(modality)
     encoder = OnnxImageEncoder(path, settings=spec["settings"], threads=threads)
     if encoder.sha256 != spec["sha256"]:
         raise ModelError(f"{path} is not the image encoder of the model", "Restore the folder from a backup")

@@ -9,7 +9,6 @@ the shape of its input; what the shape cannot say (normalisation, which output) 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rayon.encoders.onnx_session import first_line, open_network
 from rayon.encoders.onnx_settings import check_settings, parse_settings, read_sidecar
 from rayon.errors import ModelError
 
@@ -55,8 +55,9 @@ class OnnxImageEncoder:
     settings
         What the input's shape cannot say: ``layout`` (``"NCHW"`` or ``"NHWC"``), ``size`` (pixels), ``scale``
         (factor on the 0 to 255 pixels), ``mean`` and ``std`` (three numbers, after scaling), ``input`` and
-        ``output`` (names). Read from the sidecar or the file's metadata where it is not given. Without it,
-        floating-point inputs get ImageNet's normalisation and uint8 inputs the bare pixels.
+        ``output`` (names), ``source`` (where the weights come from, for people). Read from the sidecar or the
+        file's metadata where it is not given. Without it, floating-point inputs get ImageNet's normalisation
+        and uint8 inputs the bare pixels.
     threads
         Threads of a single call.
 
@@ -72,9 +73,7 @@ class OnnxImageEncoder:
         self, path: Path | str, *, settings: Mapping[str, Any] | None = None, threads: int = 1
     ) -> None:
         self.path = Path(path)
-        data = _read(self.path)
-        self.sha256 = hashlib.sha256(data).hexdigest()
-        self._session = _session(data, self.path, threads)
+        self._session, self.sha256 = open_network(self.path, "image encoder", _HINT, threads)
         if settings is None:
             settings = read_sidecar(self.path) or self._metadata()
         self._settings = check_settings(settings, self.path)
@@ -104,11 +103,13 @@ class OnnxImageEncoder:
 
     def spec(self) -> dict[str, Any]:
         """JSON-ready description: the file's SHA-256 and every setting that was used."""
+        source = {"source": self._settings["source"]} if "source" in self._settings else {}
         return {
             "name": self.name,
             "file": self.path.name,
             "sha256": self.sha256,
             "settings": {
+                **source,
                 "layout": self._input.layout,
                 "size": self._input.size,
                 "scale": self._scale,
@@ -129,7 +130,7 @@ class OnnxImageEncoder:
         try:
             result = self._session.run([self._output], {self._input.name: self._prepare(pictures)})[0]
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise self._error(f"fails on a picture ({_first_line(error)})") from None
+            raise self._error(f"fails on a picture ({first_line(error)})") from None
         return self._pool(np.asarray(result))[:count]
 
     def _prepare(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
@@ -231,37 +232,3 @@ class OnnxImageEncoder:
 
     def _error(self, what: str) -> ModelError:
         return ModelError(f"The image encoder {self.path} {what}", _HINT)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(f"There is no image encoder {path}", "Check the path of the ONNX file") from None
-    except OSError as error:
-        raise ModelError(f"The image encoder {path} cannot be read ({error.strerror})", _HINT) from None
-
-
-def _session(data: bytes, path: Path, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(
-            f"The image encoder {path} needs ONNX Runtime, which is not installed",
-            "Install it with: pip install onnxruntime",
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what matters is raised
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no public base
-        raise ModelError(
-            f"The image encoder {path} is not an ONNX model that can be run ({_first_line(error)})", _HINT
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

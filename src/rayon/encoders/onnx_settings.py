@@ -11,7 +11,7 @@ import numpy as np
 
 from rayon.errors import ModelError
 
-KNOWN = frozenset({"layout", "size", "scale", "mean", "std", "input", "output"})
+KNOWN = frozenset({"layout", "size", "scale", "mean", "std", "input", "output", "source"})
 """The settings that there are; `OnnxImageEncoder` says what they mean."""
 
 

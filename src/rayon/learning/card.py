@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rayon.learning.modalities import by_part
+
 
 def model_card(model: dict[str, Any]) -> str:
     """Markdown of one model version, from its ``model.json``; every figure in it is cross-fitted."""
@@ -18,13 +20,18 @@ def model_card(model: dict[str, Any]) -> str:
         "## What it does",
         "",
         f"It gives a listing one of {len(model['codes'])} product type codes from its "
-        f"{' and '.join(model['encoders'])}, with a calibrated confidence, and decides whether the answer "
-        "can be filed or a person should look. Any part of a listing may be missing, not all of them.",
+        f"{' and '.join(by_part(model['encoders']))}, with a calibrated confidence, and decides whether the "
+        "answer can be filed or a person should look. Any part of a listing may be missing, not all of them.",
+        "",
+        "It looks at them by way of:",
+        "",
+        *(f"- {name}: {_encoder(spec)}" for name, spec in model["encoders"].items()),
         "",
         "## What it learned from",
         "",
         f"- {data['trusted']:,} trusted listings: they teach, calibrate"
         f"{'' if again else ', set the threshold'} and give the figures below",
+        *_kept_from_networks(model),
         f"- {data['train_only']:,} train-only listings: they teach the heads and nothing else",
         f"- data fingerprint `{data['fingerprint'] or 'not recorded'}`",
         "",
@@ -56,6 +63,33 @@ def model_card(model: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _encoder(spec: dict[str, Any]) -> str:
+    """What an encoder is, in a few words."""
+    if "parts" in spec:
+        return ", ".join(_encoder(part["encoder"]) for part in spec["parts"])
+    source = spec.get("settings", {}).get("source")
+    if not source:
+        return str(spec["name"])
+    words = [source["name"]]
+    if revision := source.get("revision"):
+        words.append(f"revision {revision[:12]}")
+    if digest := source.get("sha256"):
+        words.append(f"SHA-256 {digest[:12]}")
+    if source.get("finetuned"):
+        words.append("fine-tuned")
+    return ", ".join(words)
+
+
+def _kept_from_networks(model: dict[str, Any]) -> list[str]:
+    scored = model["figures"]["modalities"]["fused"]["n"]
+    if "curves" not in model or scored == model["data"]["trusted"]:
+        return []
+    return [
+        f"- {scored:,} of these could be scored by a network that never saw them: calibration, threshold "
+        "and figures rest on them alone"
+    ]
 
 
 def _figure_row(name: str, row: dict[str, Any]) -> str:

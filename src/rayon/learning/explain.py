@@ -1,7 +1,7 @@
 """Why a listing got its code: the words, the region of the picture, and the nearest known listings.
 
 Words and regions are weighed by occlusion (Zeiler and Fergus, 2014): one is taken away, and the change of
-the head's log-odds for the code is its weight. It holds for any encoder and head.
+the heads' log-odds for the code is its weight. It holds for any encoder and head.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from rayon.data.image import decode_image
 from rayon.data.listings import Listing
 from rayon.data.text import TextPreprocessor
 from rayon.encoders.base import Features
+from rayon.encoders.views import look
 from rayon.errors import ImageError, ListingError
-from rayon.learning.modalities import ImageModality, TextModality
+from rayon.learning.modalities import ImageModality, TextModality, by_part
 from rayon.learning.neighbours import Neighbour
 
 if TYPE_CHECKING:
@@ -94,11 +95,11 @@ def explain_listing(model: ProductClassifier, listing: Listing, code: Any, n_nei
     name = model.taxonomy_.codes[index]
     words: tuple[WordWeight, ...] = ()
     regions = None
-    for modality in model.modalities_:
-        if modality.name in features and isinstance(modality, TextModality):
-            words = _weigh_words(model, modality, listing, index)
-        if modality.name in features and isinstance(modality, ImageModality):
-            regions = _weigh_regions(model, modality, listing, index)
+    present = [modality for modality in model.modalities_ if modality.name in features]
+    if texts := [modality for modality in present if isinstance(modality, TextModality)]:
+        words = _weigh_words(model, texts, listing, index)
+    if images := [modality for modality in present if isinstance(modality, ImageModality)]:
+        regions = _weigh_regions(model, images, listing, index)
     return Explanation(
         name,
         model.taxonomy_.label(name),
@@ -106,7 +107,7 @@ def explain_listing(model: ProductClassifier, listing: Listing, code: Any, n_nei
         words,
         regions,
         tuple(model.neighbours_.nearest(features, n_neighbours)),
-        {modality: round(float(given.probabilities[modality][0, index]), 6) for modality in features},
+        {part: round(float(given.probabilities[part][0, index]), 6) for part in by_part(features)},
     )
 
 
@@ -132,16 +133,18 @@ def _index(model: ProductClassifier, code: str) -> int:
 
 
 def _weigh_words(
-    model: ProductClassifier, modality: TextModality, listing: Listing, index: int
+    model: ProductClassifier, modalities: Sequence[TextModality], listing: Listing, index: int
 ) -> tuple[WordWeight, ...]:
-    preprocessor = getattr(modality.encoder, "preprocessor", TextPreprocessor())
+    preprocessor = getattr(modalities[0].encoder, "preprocessor", TextPreprocessor())
     spans = [
         (field, start, end, word)
         for field in ("designation", "description")
         for start, end, word in preprocessor.tokens(getattr(listing, field))
     ][:MAX_WORDS]
     without = [_without(listing, field, start, end) for field, start, end, _ in spans]
-    odds = _log_odds(model.head_proba("text", modality.encoder.encode([listing, *without])), index)
+    odds = _mean_log_odds(
+        model, {one.name: one.encoder.encode([listing, *without]) for one in modalities}, index
+    )
     return tuple(
         WordWeight(field, start, end, getattr(listing, field)[start:end], round(float(odds[0] - odd), 4))
         for (field, start, end, _), odd in zip(spans, odds[1:], strict=True)
@@ -155,11 +158,11 @@ def _without(listing: Listing, field: str, start: int, end: int) -> Listing:
 
 
 def _weigh_regions(
-    model: ProductClassifier, modality: ImageModality, listing: Listing, index: int
+    model: ProductClassifier, modalities: Sequence[ImageModality], listing: Listing, index: int
 ) -> tuple[tuple[float, ...], ...] | None:
     if listing.image is None:
         return None
-    size = modality.encoder.input_size
+    size = max(one.encoder.input_size for one in modalities)
     try:
         picture = decode_image(listing.image, size)
     except ImageError:
@@ -170,9 +173,21 @@ def _weigh_regions(
     for cell in range(GRID * GRID):
         row, column = divmod(cell, GRID)
         covered[cell + 1, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = grey
-    odds = _log_odds(model.head_proba("image", modality.encoder.encode(covered)), index)
+    odds = _mean_log_odds(
+        model,
+        {one.name: one.encoder.encode(look(covered, one.encoder.input_size, "whole")) for one in modalities},
+        index,
+    )
     weights = np.round(odds[0] - odds[1:], 4).reshape(GRID, GRID)
     return tuple(tuple(float(weight) for weight in row) for row in weights)
+
+
+def _mean_log_odds(
+    model: ProductClassifier, features: Mapping[str, Features], index: int
+) -> NDArray[np.float64]:
+    """Log-odds of a code `float64[n]`, averaged over the modalities of a part."""
+    odds = [_log_odds(model.head_proba(name, vectors), index) for name, vectors in features.items()]
+    return np.asarray(np.mean(odds, axis=0))
 
 
 def _log_odds(proba: NDArray[np.float64], index: int) -> NDArray[np.float64]:

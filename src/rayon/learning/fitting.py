@@ -4,6 +4,8 @@ The order matters more than any single part:
 
 1. all listings are encoded once, and near-duplicates are put into the same fold;
 2. heads are cross-fitted: every trusted listing gets probabilities from heads that never saw it;
+   a network that is trained brings probabilities of listings that it never saw, which may be a part of them:
+   from then on these alone count;
 3. fusion and its calibration learn from those out-of-fold probabilities;
 4. fusion is cross-fitted over the same folds, so that each fused distribution comes from heads and a fusion
    that never saw the listing; the decision policy learns its threshold from these, and its own figures are
@@ -30,10 +32,12 @@ from rayon.data.splits import grouped_folds
 from rayon.errors import TrainingError
 from rayon.learning.crossfit import Progress, cross_fit, cross_fit_by_fold
 from rayon.learning.decision import DecisionPolicy
+from rayon.learning.finetuning.modality import TrainableModality
 from rayon.learning.fusion import LateFusion
 from rayon.learning.heads import Head
-from rayon.learning.modalities import Encoded, Modality
+from rayon.learning.modalities import Encoded, Modality, by_part
 from rayon.learning.neighbours import NeighbourIndex
+from rayon.learning.network_fitting import Material, OnEpoch, fit_network, hold_out
 from rayon.learning.prediction_sets import PredictionSets
 from rayon.learning.reference import Reference
 
@@ -43,10 +47,11 @@ MIN_TRUSTED = 20
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to fit: the modalities with their heads, and the promise."""
+    """What to fit: the modalities with their heads, those whose network is trained, and the promise."""
 
     modalities: Sequence[Modality]
     make_head: Mapping[str, Callable[[], Head]]
+    networks: Sequence[TrainableModality]
     precision: float
     folds: int
     random_state: int
@@ -62,7 +67,7 @@ class CrossFitted:
     y
         `int64[M]`, class indices of the trusted listings.
     probabilities
-        Per modality `float64[M, K]`, what it alone would answer, calibrated; NaN where it is missing.
+        Per part of a listing `float64[M, K]`, what it alone would answer, calibrated; NaN where missing.
     fused
         `float64[M, K]`.
     accepted
@@ -77,8 +82,9 @@ class CrossFitted:
 
 @dataclass(frozen=True)
 class Fitted:
-    """All that was learned."""
+    """All that was learned; ``modalities`` are those that taught something, ``curves`` those of networks."""
 
+    modalities: list[Modality]
     heads: dict[str, Head]
     fusion: LateFusion
     policy: DecisionPolicy
@@ -86,6 +92,7 @@ class Fitted:
     neighbours: NeighbourIndex
     reference: Reference
     cross_fitted: CrossFitted
+    curves: dict[str, list[dict[str, float]]]
     errors: dict[int, str]
 
 
@@ -96,6 +103,7 @@ def fit_all(
     trusted: NDArray[np.bool_],
     codes: Sequence[str],
     progress: Progress,
+    on_epoch: OnEpoch,
 ) -> Fitted:
     """Learn everything from listings, of which only the trusted ones calibrate and score.
 
@@ -113,6 +121,8 @@ def fit_all(
         The K codes, for the neighbours.
     progress
         Told how far each stage is.
+    on_epoch
+        Told how good networks are after each epoch of their training.
 
     Raises
     ------
@@ -121,7 +131,7 @@ def fit_all(
     """
     # The matrices are small: threads inside BLAS cost many times what they bring (20 times, measured).
     with threadpool_limits(limits=1, user_api="blas"):
-        return _fit_all(recipe, listings, y, trusted, codes, progress)
+        return _fit_all(recipe, listings, y, trusted, codes, progress, on_epoch)
 
 
 def _fit_all(
@@ -131,23 +141,32 @@ def _fit_all(
     trusted: NDArray[np.bool_],
     codes: Sequence[str],
     progress: Progress,
+    on_epoch: OnEpoch,
 ) -> Fitted:
     _refuse_hopeless(y, trusted)
     encoded = {m.name: _encode(m, listings, progress) for m in recipe.modalities}
     encoded = {name: part for name, part in encoded.items() if len(np.unique(y[part.rows])) > 1}
-    if not encoded:
+    material = _material(recipe, listings, y, trusted, len(codes), progress)
+    heads, held_out = _fit_heads(recipe, encoded, material, progress)
+    unseen = hold_out(recipe.networks, material)
+    networks = {
+        network.name: fitted
+        for network in recipe.networks
+        if (fitted := fit_network(network, material, unseen, progress, on_epoch)) is not None
+    }
+    heads |= {name: fitted.head for name, fitted in networks.items()}
+    held_out |= {name: fitted.probabilities for name, fitted in networks.items()}
+    if not heads:
         raise TrainingError(
             "No part of the listings can teach a model", "Give titles, descriptions or readable pictures"
         )
-    folds = _folds(recipe, listings, y, progress)
-    heads, held_out = _fit_heads(recipe, encoded, y, folds, trusted, len(codes), progress)
-
-    known = np.flatnonzero(trusted & _any_present(held_out))
+    known = np.flatnonzero(trusted & _any_present(held_out) & (True if unseen is None else unseen))
     if len(known) < MIN_TRUSTED:
         raise TrainingError(
             f"Only {len(known)} trusted listings could be scored, and at least {MIN_TRUSTED} are needed",
             "Add listings whose labels are true",
         )
+    folds = material.folds
     scores = {name: proba[known] for name, proba in held_out.items()}
     progress("Fusion and promise", 0, 3)
     fusion = LateFusion(random_state=recipe.random_state).fit(scores, y[known], len(codes))
@@ -157,10 +176,33 @@ def _fit_all(
     policy = DecisionPolicy(precision=recipe.precision).fit(cross_fitted.fused, cross_fitted.y)
     sets = PredictionSets().fit(cross_fitted.fused, cross_fitted.y)
     progress("Fusion and promise", 3, 3)
-    neighbours = NeighbourIndex.build(listings, [codes[i] for i in y], encoded)
-    reference = _measure(recipe, listings, known, cross_fitted, codes, list(encoded), progress)
-    errors = {row: error for part in encoded.values() for row, error in part.errors.items()}
-    return Fitted(heads, fusion, policy, sets, neighbours, reference, cross_fitted, errors)
+    shown = encoded | _only_looks(
+        {name: fitted.modality for name, fitted in networks.items()}, encoded, listings
+    )
+    neighbours = NeighbourIndex.build(listings, [codes[i] for i in y], shown)
+    reference = _measure(recipe, listings, known, cross_fitted, codes, list(by_part(heads)), progress)
+    parts = [*encoded.values(), *(fitted.encoded for fitted in networks.values()), *shown.values()]
+    return Fitted(
+        [m for m in recipe.modalities if m.name in encoded] + [n.modality for n in networks.values()],
+        heads,
+        fusion,
+        policy,
+        sets,
+        neighbours,
+        reference,
+        cross_fitted,
+        {name: fitted.curve for name, fitted in networks.items()},
+        {row: error for part in parts for row, error in part.errors.items()},
+    )
+
+
+def _only_looks(
+    networks: Mapping[str, Modality], encoded: Mapping[str, Encoded], listings: Sequence[Listing]
+) -> dict[str, Encoded]:
+    """Vectors of all listings by the first network of each part that nothing else has encoded."""
+    seen = by_part(encoded)
+    firsts = [names[0] for part, names in by_part(networks).items() if part not in seen]
+    return {name: networks[name].encode(listings) for name in firsts}
 
 
 def _refuse_hopeless(y: NDArray[np.int64], trusted: NDArray[np.bool_]) -> None:
@@ -184,26 +226,30 @@ def _encode(modality: Modality, listings: Sequence[Listing], progress: Progress)
     return encoded
 
 
-def _folds(
-    recipe: Recipe, listings: Sequence[Listing], y: NDArray[np.int64], progress: Progress
-) -> NDArray[np.int64]:
+def _material(
+    recipe: Recipe,
+    listings: Sequence[Listing],
+    y: NDArray[np.int64],
+    trusted: NDArray[np.bool_],
+    n_classes: int,
+    progress: Progress,
+) -> Material:
     progress("Finding near-duplicates", 0, 1)
     groups = duplicate_groups(listings)
     progress("Finding near-duplicates", 1, 1)
-    return grouped_folds(y, groups, n_folds=recipe.folds, random_state=recipe.random_state)
+    folds = grouped_folds(y, groups, n_folds=recipe.folds, random_state=recipe.random_state)
+    return Material(listings, y, n_classes, trusted, groups, folds, recipe.random_state, recipe.threads)
 
 
 def _fit_heads(
     recipe: Recipe,
     encoded: Mapping[str, Encoded],
-    y: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    trusted: NDArray[np.bool_],
-    n_classes: int,
+    material: Material,
     progress: Progress,
 ) -> tuple[dict[str, Head], dict[str, NDArray[np.float64]]]:
     heads: dict[str, Head] = {}
     held_out: dict[str, NDArray[np.float64]] = {}
+    y, folds, trusted, n_classes = material.y, material.folds, material.trusted, material.n_classes
     for name, part in encoded.items():
         stage, rounds = f"Learning from {name}", recipe.folds + 1
         progress(stage, 0, rounds)
@@ -238,10 +284,11 @@ def _cross_fit_fusion(
         return fusion.predict_proba({name: proba[predict] for name, proba in scores.items()})
 
     fused = cross_fit_by_fold(fuse, folds, np.empty((len(y), n_classes)))
+    parts = by_part(scores)
     alone = {
-        # A single modality is all there is anyway.
-        name: fused if len(scores) == 1 else _cross_fit_alone(recipe, proba, y, folds)
-        for name, proba in scores.items()
+        # A single part is all there is anyway.
+        part: fused if len(parts) == 1 else _cross_fit_alone(recipe, {n: scores[n] for n in names}, y, folds)
+        for part, names in parts.items()
     }
 
     def accept(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -252,19 +299,22 @@ def _cross_fit_fusion(
 
 
 def _cross_fit_alone(
-    recipe: Recipe, proba: NDArray[np.float64], y: NDArray[np.int64], folds: NDArray[np.int64]
+    recipe: Recipe, scores: Mapping[str, NDArray[np.float64]], y: NDArray[np.int64], folds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """What the model answers where this modality is all there is; NaN where it is missing."""
-    alone = np.full_like(proba, np.nan)
-    rows = np.flatnonzero(~np.isnan(proba[:, 0]))
+    """What the model answers where this part is all there is; NaN where it is missing."""
+    first = next(iter(scores.values()))
+    alone = np.full_like(first, np.nan)
+    rows = np.flatnonzero(_any_present(scores))
 
     def calibrate(learn: NDArray[np.intp], predict: NDArray[np.intp]) -> NDArray[np.float64]:
         fusion = LateFusion(random_state=recipe.random_state)
-        fusion.fit({"alone": proba[rows[learn]]}, y[rows[learn]], proba.shape[1])
-        return fusion.predict_proba({"alone": proba[rows[predict]]})
+        fusion.fit(
+            {name: proba[rows[learn]] for name, proba in scores.items()}, y[rows[learn]], first.shape[1]
+        )
+        return fusion.predict_proba({name: proba[rows[predict]] for name, proba in scores.items()})
 
     if len(np.unique(folds[rows])) > 1:
-        alone[rows] = cross_fit_by_fold(calibrate, folds[rows], np.empty((len(rows), proba.shape[1])))
+        alone[rows] = cross_fit_by_fold(calibrate, folds[rows], np.empty((len(rows), first.shape[1])))
     return alone
 
 

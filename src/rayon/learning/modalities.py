@@ -1,8 +1,8 @@
-"""One modality of a listing: who has it, and how it becomes vectors."""
+"""What a listing becomes vectors by: its text or its picture, each by way of one or several encoders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,23 @@ from numpy.typing import NDArray
 from rayon.data.listings import Listing
 from rayon.encoders.base import Features, ImageEncoder, TextEncoder
 from rayon.encoders.pipeline import encode_images
+from rayon.encoders.text_pipeline import encode_texts
+
+TEXT, IMAGE = "text", "image"
+"""The parts of a listing."""
+
+
+def part_of(name: str) -> str:
+    """The part of a listing that a modality looks at: ``"text"`` for ``"text-conv1d"``."""
+    return name.partition("-")[0]
+
+
+def by_part(names: Iterable[str]) -> dict[str, list[str]]:
+    """Parts of a listing to the modalities that look at each, both in the given order."""
+    parts: dict[str, list[str]] = {}
+    for name in names:
+        parts.setdefault(part_of(name), []).append(name)
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +52,11 @@ class Encoded:
 
 
 class Modality(Protocol):
-    """A part of a listing that can be turned into vectors."""
+    """A part of a listing, and an encoder that turns it into vectors."""
 
     @property
     def name(self) -> str:
-        """``"text"`` or ``"image"``."""
+        """``"text"`` or ``"image"``; with several encoders of a part, the others add a name to it."""
         ...
 
     def encode(self, listings: Sequence[Listing], on_done: Callable[[int], None] | None = None) -> Encoded:
@@ -54,17 +71,15 @@ class Modality(Protocol):
 class TextModality:
     """Title and description, by way of a text encoder."""
 
-    name = "text"
-
-    def __init__(self, encoder: TextEncoder) -> None:
+    def __init__(self, encoder: TextEncoder, cache: Path | None = None, name: str = TEXT) -> None:
+        self.name = name
         self.encoder = encoder
+        self.cache = cache
 
     def encode(self, listings: Sequence[Listing], on_done: Callable[[int], None] | None = None) -> Encoded:
         """Vectors of the listings that have a title or a description."""
         rows = np.array([i for i, listing in enumerate(listings) if listing.has_text], dtype=np.int64)
-        features = self.encoder.encode([listings[i] for i in rows])
-        if on_done is not None:
-            on_done(len(rows))
+        features = encode_texts(self.encoder, [listings[i] for i in rows], cache=self.cache, progress=on_done)
         return Encoded(rows, features)
 
     def spec(self) -> dict[str, Any]:
@@ -75,9 +90,14 @@ class TextModality:
 class ImageModality:
     """The picture, by way of an image encoder."""
 
-    name = "image"
-
-    def __init__(self, encoder: ImageEncoder, cache: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        encoder: ImageEncoder,
+        cache: Path | None = None,
+        threads: int | None = None,
+        name: str = IMAGE,
+    ) -> None:
+        self.name = name
         self.encoder = encoder
         self.cache = cache
         self.threads = threads

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from tempfile import gettempdir
 from typing import Any, Self
+from uuid import uuid4
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +18,16 @@ from sklearn.utils import check_random_state
 
 from rayon.data.listings import Listing, as_listings
 from rayon.data.taxonomy import Taxonomy, sort_codes
-from rayon.encoders.base import Features, ImageEncoder, TextEncoder
+from rayon.encoders.base import Features
 from rayon.encoders.pipeline import available_cores
 from rayon.errors import ListingError, NotFittedError, TrainingError
 from rayon.learning.crossfit import Progress, silent
 from rayon.learning.explain import Explanation, explain_listing
-from rayon.learning.factory import make_modalities
+from rayon.learning.factory import Chosen, NetworkOptions, make_parts
+from rayon.learning.finetuning.settings import NetworkTraining
 from rayon.learning.fitting import Recipe, fit_all
+from rayon.learning.modalities import by_part
+from rayon.learning.network_fitting import OnEpoch, unheard
 from rayon.learning.prediction import Alternative, Prediction
 from rayon.learning.reference import Reference
 
@@ -39,7 +46,8 @@ class Scores:
     fused
         `float64[N, K]`, calibrated; the prior where nothing could be used.
     probabilities
-        Per modality `float64[N, K]`, calibrated: what it alone would answer; NaN where it is missing.
+        Per part of a listing, ``"text"`` or ``"image"``, `float64[N, K]`, calibrated: what it alone would
+        answer; NaN where it is missing.
     errors
         Position of a listing to the reason why a part of it could not be used.
     """
@@ -60,9 +68,12 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     Parameters
     ----------
     text
-        ``"ngrams"`` (no download), ``"none"``, or a `TextEncoder`.
+        ``"ngrams"`` (no download), ``"none"``, ``"conv1d"`` (a network from scratch), ``"hf:"`` and the name
+        or folder of pretrained weights, the path of an ONNX encoder, or a `TextEncoder`; or several of them,
+        whose answers are stacked.
     image
-        ``"builtin"`` (no download), ``"none"``, the path of an ONNX encoder, or an `ImageEncoder`.
+        ``"builtin"`` (no download), ``"none"``, ``"cnn"`` (a network from scratch), ``"hf:"`` and the name or
+        folder of pretrained weights, the path of an ONNX encoder, or an `ImageEncoder`; or several of them.
     precision
         What the accepted listings as a whole are promised to keep, with 95 % confidence, 0 to 1.
     folds
@@ -70,12 +81,19 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     taxonomy
         Codes, labels and parents; a flat one of the codes that occur where it is not given.
     cache
-        Folder where image embeddings are kept between runs; none where not given.
+        Folder where embeddings are kept between runs; none where not given.
     threads
         Worker threads; all cores where not given.
     random_state
         Seed from 0 on, or a `numpy.random.RandomState`; ``None`` draws one. The same data and seed give the
         same predictions.
+    finetune
+        Whether pretrained networks are trained on, and not only what stands on them.
+    network
+        How networks are trained, exported and cut off, see `NetworkTraining`.
+    workspace
+        Folder of pretrained weights, checkpoints and exported networks, which lets a training that was
+        stopped go on; one that vanishes with the classifier where not given.
 
     Attributes
     ----------
@@ -88,6 +106,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         model folder was written before there was such a thing.
     recalibration_
         When and on what its thresholds were set again, JSON-ready; ``None`` where training set them.
+    curves_
+        Per modality whose network was trained, the figures of each epoch.
 
     Examples
     --------
@@ -98,14 +118,17 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
     def __init__(
         self,
-        text: str | TextEncoder = "ngrams",
-        image: str | Path | ImageEncoder = "builtin",
+        text: Chosen | Sequence[Chosen] = "ngrams",
+        image: Chosen | Sequence[Chosen] = "builtin",
         precision: float = 0.98,
         folds: int = 5,
         taxonomy: Taxonomy | None = None,
         cache: Path | None = None,
         threads: int | None = None,
         random_state: Any = 0,
+        finetune: bool = False,
+        network: NetworkTraining | None = None,
+        workspace: Path | None = None,
     ) -> None:
         self.text = text
         self.image = image
@@ -115,6 +138,9 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.cache = cache
         self.threads = threads
         self.random_state = random_state
+        self.finetune = finetune
+        self.network = network
+        self.workspace = workspace
 
     # ---------------------------------------------------------------- learning
 
@@ -125,6 +151,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         *,
         train_only: tuple[Any, Iterable[Any]] | None = None,
         progress: Progress = silent,
+        on_epoch: OnEpoch = unheard,
     ) -> Self:
         """Learn from labelled listings.
 
@@ -138,6 +165,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             More listings and codes that teach the heads and nothing else (weak labels, other sources).
         progress
             Told how far each stage is.
+        on_epoch
+            Told the modality and the figures of each epoch of a network's training.
 
         Raises
         ------
@@ -163,24 +192,31 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         position = {code: index for index, code in enumerate(codes)}
         target = np.array([position[name] for name in names], dtype=np.int64)
         trusted = np.arange(len(names)) < len(given)
-        self.modalities_, make_head = make_modalities(
-            self.text, self.image, cache=self.cache, threads=self.threads, random_state=seed
+        parts = make_parts(
+            self.text,
+            self.image,
+            self._network_options(),
+            cache=self.cache,
+            threads=self.threads,
+            random_state=seed,
         )
         recipe = Recipe(
-            self.modalities_,
-            make_head,
+            parts.modalities,
+            parts.make_head,
+            parts.networks,
             self.precision,
             self.folds,
             seed,
             self.threads or available_cores(),
         )
-        fitted = fit_all(recipe, items + extra, target, trusted, codes, progress)
-        self.modalities_ = [m for m in self.modalities_ if m.name in fitted.heads]
+        fitted = fit_all(recipe, items + extra, target, trusted, codes, progress, on_epoch)
+        self.modalities_ = fitted.modalities
         self.heads_, self.fusion_, self.policy_ = fitted.heads, fitted.fusion, fitted.policy
         self.sets_, self.neighbours_ = fitted.sets, fitted.neighbours
         self.cross_fitted_ = fitted.cross_fitted
         self.reference_: Reference | None = fitted.reference
         self.recalibration_: dict[str, Any] | None = None
+        self.curves_: dict[str, list[dict[str, float]]] = fitted.curves
         self.training_errors_ = fitted.errors
         self.n_listings_ = {"trusted": len(items), "train_only": len(extra)}
         return self
@@ -238,13 +274,10 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             errors |= {number * _CHUNK + row: error for row, error in part.errors.items()}
         if not parts:
             empty = np.empty((0, len(self.classes_)))
-            return Scores(empty, {m.name: empty for m in self.modalities_}, {})
+            return Scores(empty, dict.fromkeys(self.parts_, empty), {})
         return Scores(
             np.concatenate([part.fused for part in parts]),
-            {
-                m.name: np.concatenate([part.probabilities[m.name] for part in parts])
-                for m in self.modalities_
-            },
+            {name: np.concatenate([part.probabilities[name] for part in parts]) for name in self.parts_},
             errors,
         )
 
@@ -298,6 +331,11 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
     # ----------------------------------------------------------------- details
 
+    @property
+    def parts_(self) -> dict[str, list[str]]:
+        """Parts of a listing that it looks at, ``"text"`` and ``"image"``, to the modalities that do."""
+        return by_part(modality.name for modality in self.modalities_)
+
     def _require_fitted(self) -> None:
         if not hasattr(self, "heads_"):
             raise NotFittedError(
@@ -314,16 +352,26 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                 proba[encoded.rows] = self.head_proba(modality.name, encoded.features)
             probabilities[modality.name] = proba
             errors |= encoded.errors
-        alone = {name: self._alone(name, proba) for name, proba in probabilities.items()}
+        alone = {
+            part: self._alone({name: probabilities[name] for name in names})
+            for part, names in self.parts_.items()
+        }
         return Scores(self.fusion_.predict_proba(probabilities), alone, errors)
 
-    def _alone(self, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the model answers where this modality is all there is; rows of NaN where it is missing."""
-        missing = np.isnan(proba[:, 0])
-        others = {m.name: np.full_like(proba, np.nan) for m in self.modalities_}
-        answers = self.fusion_.predict_proba(others | {name: proba})
+    def _alone(self, given: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """What the model answers with these modalities alone; rows of NaN where all are missing."""
+        missing = np.logical_and.reduce([np.isnan(proba[:, 0]) for proba in given.values()])
+        answers = self.fusion_.predict_proba(given)
         answers[missing] = np.nan
         return answers
+
+    def _network_options(self) -> NetworkOptions:
+        workspace = self.workspace
+        if workspace is None:
+            # Made where a network needs it. What is exported has to stay there until it is saved.
+            workspace = Path(gettempdir()) / f"rayon-networks-{uuid4().hex}"
+            finalize(self, rmtree, workspace, ignore_errors=True)
+        return NetworkOptions(workspace, self.finetune, self.network or NetworkTraining())
 
     def _decide_chunk(self, scores: Scores) -> list[Prediction]:
         usable = scores.usable()

@@ -9,7 +9,8 @@ The folder holds::
     fusion.npz  policy.npz  sets.npz  neighbours.npz
     reference.npz      what the trusted listings look like, for drift; older folders lack it
     cross_fitted.npz   probabilities that the trusted listings got from heads that never saw them
-    encoder-image.onnx where the image encoder is an ONNX file
+    encoder-image.onnx where the image encoder is an ONNX file; encoder-text.onnx and tokenizer-text.json
+                       likewise. Several encoders of a part are named as in model.json: head_text-conv1d.npz
     checksums.json     SHA-256 of every other file
 """
 
@@ -24,7 +25,8 @@ import numpy as np
 
 from rayon import __version__
 from rayon.data.taxonomy import Category, Taxonomy
-from rayon.encoders.image_encoders import ENCODER_FILE
+from rayon.encoders.onnx_session import encoder_file, tokenizer_file
+from rayon.encoders.onnx_text import OnnxTextEncoder
 from rayon.errors import ModelError
 from rayon.learning.card import model_card
 from rayon.learning.decision import DecisionPolicy
@@ -48,9 +50,11 @@ def save_model(model: ProductClassifier, folder: Path, *, overwrite: bool = Fals
     """Write the folder as a whole or not at all; see the module's page for what is in it."""
     with writing_model(folder, overwrite=overwrite) as writer:
         for modality in model.modalities_:
-            onnx = getattr(getattr(modality, "encoder", None), "path", None)
-            if isinstance(onnx, Path):
-                writer.copy(ENCODER_FILE, onnx)
+            encoder = getattr(modality, "encoder", None)
+            if isinstance(onnx := getattr(encoder, "path", None), Path):
+                writer.copy(encoder_file(modality.name), onnx)
+            if isinstance(encoder, OnnxTextEncoder):
+                writer.copy(tokenizer_file(modality.name), encoder.tokenizer_path)
         for name, head in model.heads_.items():
             writer.write_arrays(f"head_{name}.npz", head.to_arrays())
         writer.write_arrays("fusion.npz", model.fusion_.to_arrays())
@@ -119,6 +123,7 @@ def describe(model: ProductClassifier) -> dict[str, Any]:
         "fusion": model.fusion_.params(),
         "policy": model.policy_.params(),
         "sets": model.sets_.params(),
+        **({"curves": model.curves_} if model.curves_ else {}),
         "data": {**model.n_listings_, "fingerprint": getattr(model, "fingerprint_", "")},
         "promise": _promise(model),
         "figures": cross_fitted_figures(model),
@@ -189,6 +194,7 @@ def _rebuild(kind: type[M], reader: ModelReader, cache: Path | None, threads: in
     model.reference_ = read_reference(reader)
     model.n_listings_ = {key: document["data"][key] for key in ("trusted", "train_only")}
     model.fingerprint_ = document["data"]["fingerprint"]
+    model.curves_ = document.get("curves", {})
     model.training_errors_ = {}
     model.version_ = reader.fingerprint()
     return model

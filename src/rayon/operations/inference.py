@@ -18,6 +18,7 @@ from typing import Any
 
 from rayon.data.catalogue import Catalogue, Row, open_catalogue
 from rayon.errors import OutputError
+from rayon.learning.modalities import IMAGE
 from rayon.learning.model import ProductClassifier
 from rayon.learning.prediction import Prediction
 from rayon.operations.results import ResultFormat, assemble, check_target
@@ -99,7 +100,7 @@ def classify_catalogues(
     catalogues = [open_catalogue(path, columns=columns, images=images, encoding=encoding) for path in inputs]
     journal = _Journal(out, _run_identity(model.version_, catalogues, form), resume)
     ids = list(dict.fromkeys(name for catalogue in catalogues for name in catalogue.id_fields))
-    looks = any(modality.name == "image" for modality in model.modalities_)
+    looks = IMAGE in model.parts_
     missing = 0
     done, expected = 0, sum(catalogue.size for catalogue in catalogues)
     try:

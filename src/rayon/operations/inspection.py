@@ -15,10 +15,12 @@ from rayon.data.listings import Listing
 from rayon.data.loading import LoadedCatalogue, read_catalogue
 from rayon.data.splits import grouped_folds
 from rayon.data.taxonomy import Taxonomy, sort_codes
+from rayon.encoders.text import NgramEncoder
 from rayon.errors import MissingExtraError
 from rayon.learning.audit import find_label_issues
 from rayon.learning.crossfit import Progress, cross_fit
-from rayon.learning.factory import make_modalities
+from rayon.learning.modalities import TextModality
+from rayon.learning.text_head import TextHead
 
 _FOLDS = 5
 _LEAST = 100
@@ -79,15 +81,14 @@ def _check_labels(loaded: LoadedCatalogue, progress: Progress) -> tuple[list[Lab
     codes = sort_codes(set(given))
     position = {code: index for index, code in enumerate(codes)}
     y = np.array([position[code] for code in given], dtype=np.int64)
-    modalities, make_head = make_modalities("ngrams", "none", cache=None, threads=None, random_state=0)
-    encoded = modalities[0].encode(loaded.listings)
+    encoded = TextModality(NgramEncoder()).encode(loaded.listings)
     rows = encoded.rows
     if len(rows) < _LEAST or len(np.unique(y[rows])) < 2:
         return None, f"checking labels takes at least {_LEAST} listings with text, and two codes"
     folds = grouped_folds(y[rows], duplicate_groups([loaded.listings[i] for i in rows], image=False), _FOLDS)
     proba = np.full((len(y), len(codes)), np.nan)
     proba[rows] = cross_fit(
-        make_head["text"],
+        TextHead,
         encoded.features,
         y[rows],
         folds,

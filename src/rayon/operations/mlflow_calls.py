@@ -68,6 +68,13 @@ def start(client: Any, *, experiment: str, artifacts: str | None, run: Mapping[s
     return {"run_id": made.info.run_id}
 
 
+def measure(client: Any, *, run_id: str, step: int, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Add a point to some curves of a run that is under way."""
+    for name, value in metrics.items():
+        client.log_metric(run_id, name, value, step=step)
+    return {}
+
+
 def finish(
     client: Any,
     *,
@@ -152,6 +159,7 @@ def mirror(
 
 CALLS: dict[str, Callable[..., dict[str, Any]]] = {
     "start": start,
+    "measure": measure,
     "finish": finish,
     "fail": fail,
     "mirror": mirror,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rayon.data.taxonomy import Taxonomy
+from rayon.learning.finetuning.settings import NetworkTraining
 from rayon.learning.model import ProductClassifier
 
 
@@ -21,8 +22,12 @@ class RetrainingRecipe:
         Absolute paths of trusted catalogues, and of those that teach the heads alone.
     taxonomy
         Absolute path of a file of codes; ``None`` takes the codes of the catalogues.
-    text_encoder, image_encoder, folds, precision, seed
+    text_encoder, image_encoder
+        One name, or several.
+    folds, precision, seed, finetune
         See `rayon.learning.model.ProductClassifier`.
+    network
+        How networks are trained, as `NetworkTraining` has it; ``None`` for as usual.
     columns, images, encoding
         How to read the catalogues, see `rayon.data.loading.read_catalogue`.
     """
@@ -30,24 +35,27 @@ class RetrainingRecipe:
     catalogues: tuple[str, ...]
     train_only: tuple[str, ...] = ()
     taxonomy: str | None = None
-    text_encoder: str = "ngrams"
-    image_encoder: str = "builtin"
+    text_encoder: str | tuple[str, ...] = "ngrams"
+    image_encoder: str | tuple[str, ...] = "builtin"
     folds: int = 5
     precision: float = 0.98
     seed: int = 0
     columns: Mapping[str, str] | None = None
     images: str | None = None
     encoding: str | None = None
+    finetune: bool = False
+    network: Mapping[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
         """Make what `to_dict` gave into a recipe again."""
-        lists = {name: tuple(document[name]) for name in ("catalogues", "train_only")}
+        lists = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
         return cls(**{**document, **lists})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
-        return {**asdict(self), "catalogues": list(self.catalogues), "train_only": list(self.train_only)}
+        found = asdict(self).items()
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found}
 
     @property
     def trusted_paths(self) -> list[Path]:
@@ -65,7 +73,7 @@ class RetrainingRecipe:
         images = Path(self.images) if self.images else None
         return {"columns": self.columns, "images": images, "encoding": self.encoding}
 
-    def model(self, cache: Path | None, threads: int | None) -> ProductClassifier:
+    def model(self, cache: Path | None, threads: int | None, workspace: Path | None) -> ProductClassifier:
         """An unfitted classifier."""
         return ProductClassifier(
             text=self.text_encoder,
@@ -76,4 +84,7 @@ class RetrainingRecipe:
             cache=cache,
             threads=threads,
             random_state=self.seed,
+            finetune=self.finetune,
+            network=NetworkTraining(**self.network) if self.network else None,
+            workspace=workspace,
         )

@@ -74,6 +74,8 @@ class Retrainer:
         Worker threads; all cores where not given.
     lease
         How long a run may be silent before it counts as interrupted.
+    workspace
+        Folder of pretrained weights, checkpoints and exported networks.
     """
 
     retrainings: Retrainings
@@ -86,6 +88,7 @@ class Retrainer:
     cache: Path | None = None
     threads: int | None = None
     lease: timedelta = LEASE
+    workspace: Path | None = None
 
     def run(self, id: str, progress: Progress) -> Retraining:
         """Run one, and give what became of it.
@@ -143,7 +146,7 @@ class Retrainer:
         feedback = [work / "feedback" / CATALOGUE_FILE] if snapshot["listings"] else []
         champion = self.registry.champion()
         summary = train(
-            recipe.model(self.cache, self.threads),
+            recipe.model(self.cache, self.threads, self.workspace),
             recipe.trusted_paths,
             work / "model",
             progress,

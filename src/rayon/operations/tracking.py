@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Tracker(Protocol):
-    """Told of a training: first `started`, then `finished` or `failed`. None of it ever raises an error."""
+    """Told of a training: `started`, each `epoch` of a network, `finished` or `failed`. Raises no error."""
 
     def started(self, run_name: str, params: Mapping[str, Any], *, parent: str | None = None) -> None:
         """A training begins.
@@ -38,6 +38,17 @@ class Tracker(Protocol):
             What was chosen for it; keys of letters, digits, spaces and ``_-./:``.
         parent
             The champion that it is to replace, where there is one.
+        """
+
+    def epoch(self, name: str, figures: Mapping[str, float]) -> None:
+        """A network has gone through its data once more.
+
+        Parameters
+        ----------
+        name
+            The modality whose network it is.
+        figures
+            ``epoch``, counted from 1, and what was measured after it.
         """
 
     def finished(
@@ -75,6 +86,9 @@ class NoTracker:
     """Keeps track of nothing."""
 
     def started(self, run_name: str, params: Mapping[str, Any], *, parent: str | None = None) -> None:
+        """Do nothing."""
+
+    def epoch(self, name: str, figures: Mapping[str, float]) -> None:
         """Do nothing."""
 
     def finished(
@@ -135,6 +149,14 @@ class MlflowTracker:
         self._run = _run(run_name, params, parent)
         answer = self._guarded(lambda: self._call("start", **self._experiment, run=self._run))
         self._run_id = answer.get("run_id")
+
+    def epoch(self, name: str, figures: Mapping[str, float]) -> None:
+        """Add a point to the curves of the run, if it could be opened."""
+        if self._run_id is None:
+            return
+        metrics = {f"{name}.{key}": float(value) for key, value in figures.items() if key != "epoch"}
+        step, run_id = int(figures["epoch"]), self._run_id
+        self._guarded(lambda: self._call("measure", run_id=run_id, step=step, metrics=metrics))
 
     def finished(
         self, model_folder: Path, model_document: Mapping[str, Any], reports: Sequence[Path] = ()

@@ -17,6 +17,7 @@ from rayon.data.loading import LoadedCatalogue, Rejected, read_catalogue
 from rayon.data.taxonomy import Taxonomy
 from rayon.errors import OutputError
 from rayon.learning.crossfit import Progress
+from rayon.learning.modalities import IMAGE
 from rayon.learning.model import ProductClassifier
 from rayon.learning.model_files import check_model_target
 from rayon.learning.storage import cross_fitted_evaluation, describe
@@ -151,6 +152,7 @@ def train(
             codes,
             train_only=(extra_listings, extra_codes) if extra else None,
             progress=progress,
+            on_epoch=tracker.epoch,
         )
         model.fingerprint_ = "+".join(one.fingerprint for one in read)
         model.save(out, overwrite=overwrite)
@@ -166,7 +168,7 @@ def train(
         document,
         [row for one in read for row in one.rejected],
         len(model.training_errors_),
-        0 if model.image == "none" else sum(one.missing_images for one in read),
+        0 if IMAGE not in model.parts_ else sum(one.missing_images for one in read),
         {code: counts[code] for code in model.taxonomy_.codes if counts[code] < least},
         left_out,
     )
@@ -193,12 +195,18 @@ def _tell(tracker: Tracker, model: ProductClassifier, out: Path, document: Mappi
 def _chosen(model: ProductClassifier) -> dict[str, Any]:
     """What is known of a model before it has learned, under the names of `run_params`."""
     return {
-        "text": model.text if isinstance(model.text, str) else type(model.text).__name__,
-        "image": str(model.image) if isinstance(model.image, str | Path) else type(model.image).__name__,
+        "text": _named(model.text),
+        "image": _named(model.image),
+        "finetune": model.finetune,
         "folds": model.folds,
         "random_state": str(model.random_state),
         "promise.precision": model.precision,
     }
+
+
+def _named(chosen: Any) -> str:
+    several = chosen if isinstance(chosen, list | tuple) else [chosen]
+    return ", ".join(str(one) if isinstance(one, str | Path) else type(one).__name__ for one in several)
 
 
 def _taught(

@@ -1,0 +1,215 @@
+"""Networks to ONNX files that are served without torch, compared with the network before they are used."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_text import TOKENIZER_FILE, OnnxTextEncoder
+from rayon.errors import ModelError
+
+Precision = Literal["fp32", "int8"]
+
+ENCODER_NAME = "encoder.onnx"
+TOLERANCE = 1e-3
+"""Largest relative distance of an exported vector from the network's own."""
+
+_BLOCK = 128
+_OPSET = 18
+_MOST_BYTES = 2_000_000_000
+_EXAMPLES = ("a", "lampe de bureau en métal noir, LED, 40 cm", "lot de 12 cartes " * 12)
+
+
+class ImageNetwork(Protocol):
+    """What an image network says of the pictures that it takes."""
+
+    size: int
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+def export_text(
+    network: nn.Module,
+    tokenizer: str,
+    folder: Path,
+    *,
+    max_length: int,
+    precision: Precision = "fp32",
+    source: Mapping[str, Any] | None = None,
+    threads: int = 1,
+) -> OnnxTextEncoder:
+    """Write ``encoder.onnx``, its settings and ``tokenizer.json`` into a folder, and open them.
+
+    Parameters
+    ----------
+    network
+        Takes ``input_ids`` and ``attention_mask``, gives vectors.
+    tokenizer
+        JSON of the tokenizers library.
+    folder
+        Made where it is missing.
+    max_length
+        Tokens of a listing that are read.
+    precision
+        ``"int8"`` keeps the weights of matrix products in eight bits.
+    source
+        Where the weights come from, JSON-ready.
+    threads
+        Of the encoder.
+
+    Raises
+    ------
+    ModelError
+        When the network cannot be exported, or the file does not give what the network gives.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    network = network.float().cpu().eval()
+    path = folder / ENCODER_NAME
+    (folder / TOKENIZER_FILE).write_text(tokenizer, encoding="utf-8")
+    ids = torch.ones((2, 8), dtype=torch.int64)
+    batch, tokens = torch.export.Dim("batch", max=65536), torch.export.Dim("tokens", max=max(16, max_length))
+    shapes = {0: batch, 1: tokens}
+    _export(network, (ids, torch.ones_like(ids)), path, ["input_ids", "attention_mask"], (shapes, shapes))
+    settings = {"max_length": max_length, "output": "vectors", "source": dict(source or {})}
+    encoder = OnnxTextEncoder(path, settings=settings, threads=threads)
+    ids_of = encoder.token_ids(_EXAMPLES)
+    with torch.inference_mode():
+        expected = [
+            network(torch.tensor([found]), torch.ones((1, len(found)), dtype=torch.int64)).numpy()[0]
+            for found in ids_of
+        ]
+    _compare(encoder.encode_texts(_EXAMPLES), np.stack(expected), path)
+    if precision == "int8":
+        _quantise(path)
+    path.with_name(f"{path.name}.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
+    return OnnxTextEncoder(path, threads=threads)
+
+
+def export_image(
+    network: nn.Module,
+    folder: Path,
+    *,
+    precision: Precision = "fp32",
+    source: Mapping[str, Any] | None = None,
+) -> OnnxImageEncoder:
+    """Write ``encoder.onnx`` and its settings into a folder, and open them; see `export_text`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network = network.float().cpu().eval()
+    size, mean, std = (getattr(network, name) for name in ("size", "mean", "std"))
+    path = folder / ENCODER_NAME
+    # Pictures go through one at a time, and some networks cannot be exported otherwise.
+    _export(network, (torch.zeros(1, 3, size, size),), path, ["pixels"], None)
+    settings = {
+        "size": size,
+        "mean": list(mean),
+        "std": list(std),
+        "output": "vectors",
+        "source": dict(source or {}),
+    }
+    encoder = OnnxImageEncoder(path, settings=settings)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = network(normalised(pictures, mean, std)).numpy()
+    _compare(encoder.encode(pictures), expected, path)
+    if precision == "int8":
+        _quantise(path)
+    path.with_name(f"{path.name}.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
+    return OnnxImageEncoder(path)
+
+
+def normalised(pictures: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Pixels `float32[n, 3, s, s]` as networks take them, of pictures `uint8[n, s, s, 3]`."""
+    factor = np.asarray(1 / 255 / np.asarray(std), np.float32)
+    offset = np.asarray(np.asarray(mean) / np.asarray(std), np.float32)
+    values = pictures.astype(np.float32) * factor - offset
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(0, 3, 1, 2)))
+
+
+def _export(
+    network: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], shapes: Any
+) -> None:
+    try:
+        with _silence():
+            program = torch.onnx.export(
+                network,
+                inputs,
+                input_names=names,
+                output_names=["vectors"],
+                dynamic_shapes=shapes,
+                opset_version=_OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+            if program is None:
+                raise RuntimeError("nothing was exported")
+            for node in program.model.graph:
+                node.metadata_props.clear()  # where in whose folders each line of the network's code lies
+            program.save(str(path), external_data=False)
+    except Exception as error:  # the exporter raises whatever its parts raise
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ModelError(
+            f"The network cannot be written as ONNX ({first[:200]})", "Use another encoder, and report this"
+        ) from error
+    if path.stat().st_size > _MOST_BYTES:
+        raise ModelError(
+            f"The network is {path.stat().st_size / 1e9:.1f} GB as ONNX, and a file holds 2",
+            "Use a smaller encoder",
+        )
+
+
+def _compare(given: NDArray[np.float32], expected: NDArray[np.float32], path: Path) -> None:
+    distance = np.linalg.norm(given - expected, axis=1) / (np.linalg.norm(expected, axis=1) + 1e-6)
+    if not (distance <= TOLERANCE).all():
+        raise ModelError(
+            f"{path} does not give what the network gives (distance {distance.max():.2g})",
+            "Use another encoder, and report this",
+        )
+
+
+def _quantise(path: Path) -> None:
+    """Keep weights of matrix products in eight bits, a scale for each block of them.
+
+    Activations are rounded block by block too, so that a vector does not depend on what else is encoded
+    with it, as it would with one scale a batch.
+    """
+    import onnx
+    from onnxruntime.quantization import matmul_nbits_quantizer, quant_utils
+
+    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
+    config = matmul_nbits_quantizer.DefaultWeightOnlyQuantConfig(
+        block_size=_BLOCK,
+        is_symmetric=True,
+        accuracy_level=4,
+        quant_format=quant_utils.QuantFormat.QOperator,
+        op_types_to_quantize=("MatMul",),
+        bits=8,
+    )
+    with _silence():
+        quantizer = matmul_nbits_quantizer.MatMulNBitsQuantizer(onnx.load(path), algo_config=config)
+        quantizer.process()
+        quantizer.model.save_model_to_file(str(path), False)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what exporters print and warn about from people who cannot do anything about it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

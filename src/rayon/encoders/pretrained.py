@@ -1,0 +1,106 @@
+"""Pretrained networks as they come: exported to ONNX once, and fixed from then on."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal, overload
+
+from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_text import DEFAULT_LENGTH, OnnxTextEncoder
+from rayon.encoders.weights import Weights
+
+Precision = Literal["fp32", "int8"]
+_VERSION = 1
+"""Raised by one whenever the same weights would be exported in another way."""
+
+
+@overload
+def export_pretrained(
+    part: Literal["text"],
+    weights: Weights,
+    workspace: Path,
+    precision: Precision = ...,
+    max_length: int = ...,
+) -> OnnxTextEncoder: ...
+@overload
+def export_pretrained(
+    part: Literal["image"], weights: Weights, workspace: Path, precision: Precision = ...
+) -> OnnxImageEncoder: ...
+
+
+def export_pretrained(
+    part: Literal["text", "image"],
+    weights: Weights,
+    workspace: Path,
+    precision: Precision = "fp32",
+    max_length: int = DEFAULT_LENGTH,
+) -> OnnxTextEncoder | OnnxImageEncoder:
+    """The encoder of some weights as an ONNX file; what was exported before is taken again.
+
+    Parameters
+    ----------
+    part
+        ``"text"`` or ``"image"``.
+    weights
+        Of a transformer, or of a vision model.
+    workspace
+        Folder of exported networks.
+    precision
+        ``"int8"`` is smaller and faster.
+    max_length
+        Tokens of a listing that are read.
+
+    Raises
+    ------
+    ModelError
+        When the weights are no such encoder, or cannot be exported.
+    MissingDeepExtraError
+        When torch or transformers is not installed.
+    """
+    length = f"-{max_length}" if part == "text" else ""
+    name = f"{part}-{weights.sha256[:24]}-{precision}{length}-v{_VERSION}"
+    place = workspace / "exported" / name
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
+        try:
+            write_pretrained(part, weights, draft, precision, max_length)
+            draft.chmod(0o755)
+            if not place.is_dir():  # another process may have been quicker
+                draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    path = place / "encoder.onnx"
+    return OnnxTextEncoder(path) if part == "text" else OnnxImageEncoder(path)
+
+
+def write_pretrained(
+    part: Literal["text", "image"],
+    weights: Weights,
+    folder: Path,
+    precision: Precision = "fp32",
+    max_length: int = DEFAULT_LENGTH,
+) -> OnnxTextEncoder | OnnxImageEncoder:
+    """Write the encoder of some weights into a folder, and open it; see `export_pretrained`."""
+    from rayon.encoders.deep.extra import require_deep
+
+    require_deep(f"The encoder hf:{weights.name}")
+    from rayon.encoders.deep.image_networks import PretrainedImage
+    from rayon.encoders.deep.onnx_export import export_image, export_text
+    from rayon.encoders.deep.text_networks import PretrainedText, pretrained_tokenizer
+
+    if part == "image":
+        return export_image(
+            PretrainedImage(weights.folder), folder, precision=precision, source=weights.source()
+        )
+    network = PretrainedText(weights.folder)
+    return export_text(
+        network,
+        pretrained_tokenizer(weights.folder),
+        folder,
+        max_length=min(max_length, int(network.longest)),
+        precision=precision,
+        source=weights.source(),
+    )

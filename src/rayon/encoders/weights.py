@@ -1,0 +1,290 @@
+"""Pretrained weights: from a folder, or from the Hugging Face hub into a folder of Rayon's own.
+
+Weights are safetensors and never anything that would have to be unpickled; Python files of a checkpoint are
+neither fetched nor run. What was fetched is pinned: the revision, and the SHA-256 of every file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rayon.errors import MissingExtraError, ModelError
+
+PREFIX = "hf:"
+MANIFEST = "rayon.json"
+MAX_HEADER = 100_000_000
+"""Bytes of the list of tensors at the beginning of a safetensors file."""
+
+_PATTERNS = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model")
+_LEFT_OUT = ("onnx/*", "openvino/*", "*/onnx/*", "training_args*", "optimizer*")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_NO_NETWORK = (
+    "Fetch them where there is a network with `rayon encoders pull {name}`, and copy the folder here; "
+    "or name a folder that holds config.json, the weights as safetensors and tokenizer.json"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A checkpoint on disk.
+
+    Parameters
+    ----------
+    name
+        As it was asked for, without ``hf:``.
+    folder
+        Where it lies.
+    revision
+        Commit on the hub; empty for a folder of one's own.
+    sha256
+        Digest over the checksums of all its files.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+    sha256: str
+
+    def source(self) -> dict[str, str]:
+        """JSON-ready: what a model says of where its weights come from."""
+        return {key: str(value) for key, value in asdict(self).items() if key != "folder"}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightStore:
+    """The checkpoints that were fetched, each in a folder of its own.
+
+    Parameters
+    ----------
+    folder
+        Where they lie; made where it is missing.
+    """
+
+    folder: Path
+
+    def find(self, name: str) -> Weights:
+        """Weights by folder, or by name and revision: ``NAME[@REVISION]``; fetched if they are not here.
+
+        Raises
+        ------
+        ModelError
+            When there is no such checkpoint, it has changed, or it cannot be fetched.
+        MissingExtraError
+            When it has to be fetched, and the package huggingface_hub is not installed.
+        """
+        name = name.removeprefix(PREFIX)
+        here = Path(name).expanduser()
+        if here.is_dir():
+            return _read_folder(here.absolute().resolve(), str(here))
+        if not _NAME.fullmatch(name.partition("@")[0]):
+            raise ModelError(
+                f"There is no folder {name} with pretrained weights",
+                "Give a folder, or a name on the Hugging Face hub such as almanach/camembert-base",
+            )
+        known = self._known(name)
+        return known if known is not None else self.pull(name)
+
+    def pull(self, name: str) -> Weights:
+        """Fetch a checkpoint from the hub; what is here already and whole is kept.
+
+        Raises
+        ------
+        ModelError
+            When it cannot be fetched, or has no weights as safetensors.
+        MissingExtraError
+            When the package huggingface_hub is not installed.
+        """
+        name = name.removeprefix(PREFIX)
+        wanted, _, revision = name.partition("@")
+        if not _NAME.fullmatch(wanted):
+            raise ModelError(f"{wanted!r} is no name on the Hugging Face hub", "Write it as owner/name")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".pull-", dir=self.folder))
+        try:
+            commit = _download(wanted, revision or None, draft)
+            shutil.rmtree(draft / ".cache", ignore_errors=True)
+            _require_weights(draft, wanted)
+            document = {"name": wanted, "revision": commit, "files": _checksums(draft)}
+            (draft / MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            place = self.folder / f"{wanted.replace('/', '--')}@{commit}"
+            if place.exists():
+                shutil.rmtree(place)
+            draft.chmod(0o755)
+            draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return self.verify(place)
+
+    def verify(self, place: Path) -> Weights:
+        """Check every byte of a fetched checkpoint against what was fetched.
+
+        Raises
+        ------
+        ModelError
+            Naming the file that is missing, changed or not a safetensors file.
+        """
+        document = _manifest(place)
+        for file, expected in document["files"].items():
+            path = place / file
+            if not path.is_file():
+                raise ModelError(f"{path} is missing", _AGAIN.format(name=document["name"]))
+            if _sha256(path) != expected:
+                raise ModelError(
+                    f"{path} has changed since it was fetched", _AGAIN.format(name=document["name"])
+                )
+        _require_weights(place, document["name"])
+        return Weights(document["name"], place, document["revision"], _digest(document["files"]))
+
+    def places(self) -> list[Path]:
+        """Folders of all fetched checkpoints, by name."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path for path in self.folder.iterdir() if (path / MANIFEST).is_file())
+
+    def _known(self, name: str) -> Weights | None:
+        wanted, _, revision = name.partition("@")
+        found = [
+            place
+            for place in self.places()
+            if (document := _manifest(place))["name"] == wanted and document["revision"].startswith(revision)
+        ]
+        return self.verify(max(found, key=lambda place: place.stat().st_mtime)) if found else None
+
+
+_AGAIN = "Fetch it again: rayon encoders pull {name}"
+
+
+def _read_folder(folder: Path, name: str) -> Weights:
+    if (folder / MANIFEST).is_file():
+        found = WeightStore(folder.parent).verify(folder)
+        return found
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{name} holds no pretrained weights: config.json is missing",
+            "Give a folder in the format of transformers, as save_pretrained makes it",
+        )
+    _require_weights(folder, name)
+    return Weights(name, folder, "", _digest(_checksums(folder)))
+
+
+def _require_weights(folder: Path, name: str) -> None:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelError(
+            f"{name} has no weights as safetensors",
+            "Others would have to be unpickled, which could run anything; ask its authors for safetensors, "
+            "or convert it where nothing can be harmed",
+        )
+    for path in files:
+        _check_safetensors(path)
+
+
+def _check_safetensors(path: Path) -> None:
+    """Refuse what is cut off or no safetensors file, by its header alone."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(MAX_HEADER, size - 8):
+                raise ValueError
+            header: Mapping[str, Any] = json.loads(file.read(length))
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        whole = 8 + length + max(ends, default=0) == size
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        whole = False
+    if not whole:
+        raise ModelError(f"{path} is cut off or no safetensors file", "Fetch or copy it again")
+
+
+def _download(name: str, revision: str | None, folder: Path) -> str:
+    """Fetch the files of a checkpoint, and say which commit they are of."""
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+    except ImportError:
+        raise MissingExtraError("huggingface_hub", f"Fetching {name}") from None
+    try:
+        found = HfApi().model_info(name, revision=revision)
+        commit = str(found.sha)
+        snapshot_download(
+            name,
+            revision=commit,
+            local_dir=folder,
+            allow_patterns=list(_PATTERNS),
+            ignore_patterns=list(_LEFT_OUT),
+        )
+    except GatedRepoError:
+        raise ModelError(
+            f"{name} is only given to whom its authors let have it",
+            "Ask on its page, and set HF_TOKEN to a token of yours",
+        ) from None
+    except RepositoryNotFoundError:
+        raise ModelError(f"There is no {name} on the Hugging Face hub", "Check the name") from None
+    except RevisionNotFoundError:
+        raise ModelError(f"{name} has no revision {revision}", "Check it on its page on the hub") from None
+    except (HfHubHTTPError, OSError, RuntimeError) as error:
+        raise ModelError(
+            f"The weights of {name} cannot be fetched ({_reason(error)})", _NO_NETWORK.format(name=name)
+        ) from None
+    except Exception as error:
+        if not type(error).__module__.startswith(("httpx", "httpcore", "requests")):
+            raise
+        raise ModelError(
+            f"The weights of {name} cannot be fetched ({_reason(error)})", _NO_NETWORK.format(name=name)
+        ) from None
+    return commit
+
+
+def _manifest(place: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        names = [str(document[key]) for key in ("name", "revision")]
+        files = {str(file): str(digest) for file, digest in document["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(
+            f"{place / MANIFEST} cannot be read", "Remove the folder, and fetch it again"
+        ) from None
+    if any(Path(file).is_absolute() or ".." in Path(file).parts for file in files):
+        raise ModelError(f"{place / MANIFEST} names files elsewhere", "Remove the folder, and fetch it again")
+    return {"name": names[0], "revision": names[1], "files": files}
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    suffixes = (".json", ".safetensors", ".txt", ".model")
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {
+        str(path.relative_to(folder)): _sha256(path)
+        for path in sorted(files)
+        if path.suffix in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return os.strerror(error.errno) if error.errno else error.strerror
+    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return first[:200].rstrip(".")

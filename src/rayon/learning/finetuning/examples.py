@@ -1,0 +1,122 @@
+"""Listings as what a network takes: padded tokens, or normalised pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rayon.data.image import decode_image
+from rayon.data.listings import ImageSource
+from rayon.encoders.deep.onnx_export import normalised
+from rayon.errors import ImageError
+from rayon.learning.finetuning.augmentation import augment
+
+
+class Batch(NamedTuple):
+    """What goes through the network, and the rows that it is of."""
+
+    inputs: dict[str, Tensor]
+    rows: NDArray[np.int64]
+
+
+class Examples(Protocol):
+    """Listings of which batches can be made."""
+
+    lengths: NDArray[np.int64]
+    """`int64[n]`: how long each is; all the same where it does not matter."""
+
+    def batch(self, rows: NDArray[np.int64], seed: tuple[int, int] | None) -> Batch:
+        """Make a batch of some rows; changed at random where there is a seed, of which each row has its own.
+
+        What cannot be read is left out of the batch.
+        """
+        ...
+
+
+class TextExamples:
+    """Tokens of `n` listings.
+
+    Parameters
+    ----------
+    tokens
+        Of each listing.
+    pad
+        Number of the token that fills up.
+    """
+
+    def __init__(self, tokens: Sequence[Sequence[int]], pad: int) -> None:
+        self._tokens = tokens
+        self._pad = pad
+        self.lengths = np.array([len(found) for found in tokens], np.int64)
+
+    def batch(self, rows: NDArray[np.int64], seed: tuple[int, int] | None) -> Batch:  # noqa: ARG002
+        """Tokens, padded to the longest, and which of them are not padding."""
+        width = max(1, int(self.lengths[rows].max()))
+        ids = np.full((len(rows), width), self._pad, np.int64)
+        mask = np.zeros((len(rows), width), np.int64)
+        for place, row in enumerate(rows):
+            found = self._tokens[row]
+            ids[place, : len(found)] = found
+            mask[place, : len(found)] = 1
+        inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        return Batch(inputs, rows)
+
+
+class ImageExamples:
+    """Pictures of `n` listings, decoded when they are needed, in parallel.
+
+    Parameters
+    ----------
+    sources
+        Files or encoded pictures.
+    size, mean, std
+        What the network takes.
+    pool
+        Threads that decode.
+    augmented
+        Whether pictures change at random where there is a seed.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[ImageSource | None],
+        size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        pool: ThreadPoolExecutor,
+        *,
+        augmented: bool,
+    ) -> None:
+        self._sources = sources
+        self._size, self._mean, self._std = size, mean, std
+        self._pool = pool
+        self._augmented = augmented
+        self.lengths = np.ones(len(sources), np.int64)
+
+    def batch(self, rows: NDArray[np.int64], seed: tuple[int, int] | None) -> Batch:
+        """Normalised pixels of the pictures that can be read."""
+
+        def look(row: int) -> NDArray[np.uint8] | None:
+            source = self._sources[row]
+            if source is None:
+                return None
+            try:
+                pixels = decode_image(source, self._size)
+            except ImageError:
+                return None
+            if seed is None or not self._augmented:
+                return pixels
+            return augment(pixels, np.random.default_rng([*seed, row]))
+
+        found = list(self._pool.map(look, rows.tolist()))
+        read = [place for place, pixels in enumerate(found) if pixels is not None]
+        pictures = [pixels for pixels in found if pixels is not None]
+        if not pictures:
+            return Batch({}, rows[:0])
+        return Batch({"pixels": normalised(np.stack(pictures), self._mean, self._std)}, rows[read])

@@ -1,0 +1,349 @@
+"""Parts of a listing whose network is trained: first a task, and then a modality like any other.
+
+What is trained is exported to ONNX at once, and everything that is scored from then on, the held-out listings
+included, is scored by the file that will serve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayon.data.listings import ImageSource, Listing
+from rayon.data.splits import grouped_holdout
+from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_text import OnnxTextEncoder, plain_text
+from rayon.encoders.tokens import encode_tokens, open_tokenizer, padding_id
+from rayon.encoders.weights import Weights
+from rayon.errors import ModelError, TrainingError
+from rayon.learning.finetuning.head import LinearHead
+from rayon.learning.finetuning.settings import NetworkTraining
+from rayon.learning.modalities import ImageModality, Modality, TextModality
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rayon.learning.finetuning.examples import Examples
+
+FINISHED = "finished.json"
+HEAD_FILE = "head.npz"
+_WORK = ("best.safetensors", "checkpoint.safetensors")
+_TEXT_EPOCHS, _CONV1D_EPOCHS, _IMAGE_EPOCHS, _CNN_EPOCHS = 4, 8, 8, 40
+_SCRATCH_RATE = 2e-3
+_RATES = ((512, 1.5e-4), (1024, 5e-5), (10**9, 2e-5))
+"""Size of the vectors below which a pretrained network gets a learning rate: smaller ones bear more."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network learns from.
+
+    Parameters
+    ----------
+    listings, y, n_classes
+        N listings, `int64[N]` class indices, and K.
+    groups
+        `int64[N]`, the same for near-duplicates.
+    seed, threads
+        What decides whatever is drawn at random, and worker threads.
+    progress
+        Told how many batches are through, and how many there will be.
+    on_epoch
+        Told the figures of each epoch.
+    """
+
+    listings: Sequence[Listing]
+    y: NDArray[np.int64]
+    n_classes: int
+    groups: NDArray[np.int64]
+    seed: int
+    threads: int
+    progress: Callable[[int, int], None]
+    on_epoch: Callable[[dict[str, float]], None]
+
+    def of(self, rows: NDArray[np.int64]) -> Lesson:
+        """The same of some listings alone."""
+        return Lesson(
+            [self.listings[row] for row in rows],
+            self.y[rows],
+            self.n_classes,
+            self.groups[rows],
+            self.seed,
+            self.threads,
+            self.progress,
+            self.on_epoch,
+        )
+
+
+class Learned(NamedTuple):
+    """A trained network as a modality, with its head and the figures of each epoch."""
+
+    modality: Modality
+    head: LinearHead
+    curve: list[dict[str, float]]
+
+
+class TrainableModality(Protocol):
+    """A part of a listing whose network is yet to be trained."""
+
+    @property
+    def name(self) -> str:
+        """Name of the modality that it becomes."""
+        ...
+
+    @property
+    def training(self) -> NetworkTraining:
+        """How it is trained."""
+        ...
+
+    def usable(self, listings: Sequence[Listing]) -> NDArray[np.int64]:
+        """Rows of the listings that have this part."""
+        ...
+
+    def train(self, lesson: Lesson) -> Learned:
+        """Train the network; one that was trained or begun on the very same is taken up again.
+
+        Raises
+        ------
+        TrainingError
+            When there is too little to learn from, or the training goes astray.
+        ModelError
+            When weights cannot be loaded or the network cannot be exported.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TextNetwork:
+    """A text network that is trained.
+
+    Parameters
+    ----------
+    name
+        Of the modality.
+    weights
+        Where a pretrained network begins; ``None`` for ``conv1d``, from scratch.
+    training
+        How it is trained.
+    workspace
+        Folder of checkpoints and exported networks.
+    """
+
+    name: str
+    weights: Weights | None
+    training: NetworkTraining
+    workspace: Path
+
+    def usable(self, listings: Sequence[Listing]) -> NDArray[np.int64]:
+        """Rows of the listings with text."""
+        return np.array([i for i, listing in enumerate(listings) if listing.has_text], np.int64)
+
+    def train(self, lesson: Lesson) -> Learned:
+        """Train on the text of listings."""
+        texts = [plain_text(listing) for listing in lesson.listings]
+        folder = _folder(self, lesson, [text.encode("utf-8", "replace") for text in texts])
+        if not (folder / FINISHED).is_file():
+            self._train(lesson, texts, folder)
+        encoder = OnnxTextEncoder(folder / "encoder.onnx", threads=lesson.threads)
+        return _learned(TextModality(encoder, name=self.name), folder)
+
+    def _train(self, lesson: Lesson, texts: Sequence[str], folder: Path) -> None:
+        from rayon.encoders.deep.onnx_export import export_text
+        from rayon.encoders.deep.text_networks import (
+            Conv1dText,
+            PretrainedText,
+            pretrained_tokenizer,
+            train_tokenizer,
+            vocabulary_size,
+        )
+        from rayon.learning.finetuning.examples import TextExamples
+
+        weights = self.weights
+        json_tokenizer = pretrained_tokenizer(weights.folder) if weights else train_tokenizer(texts)
+
+        def make() -> nn.Module:
+            return PretrainedText(weights.folder) if weights else Conv1dText(vocabulary_size(json_tokenizer))
+
+        network = _seeded(make, lesson.seed)
+        length = min(self.training.max_length, int(network.longest))
+        tokenizer = open_tokenizer(json_tokenizer.encode(), length, folder / "tokenizer.json")
+        examples = TextExamples(encode_tokens(tokenizer, texts), padding_id(tokenizer))
+        trained = _fit(self, network, examples, lesson, folder, _TEXT_EPOCHS if weights else _CONV1D_EPOCHS)
+        export_text(
+            trained.network,
+            json_tokenizer,
+            folder,
+            max_length=length,
+            precision=self.training.precision,
+            source=_source(self),
+        )
+        _finish(folder, trained)
+
+
+@dataclass(frozen=True)
+class ImageNetwork:
+    """An image network that is trained; see `TextNetwork`. Without weights it is ``cnn``."""
+
+    name: str
+    weights: Weights | None
+    training: NetworkTraining
+    workspace: Path
+    threads: int | None = None
+
+    def usable(self, listings: Sequence[Listing]) -> NDArray[np.int64]:
+        """Rows of the listings that name a picture."""
+        return np.array([i for i, listing in enumerate(listings) if listing.has_image], np.int64)
+
+    def train(self, lesson: Lesson) -> Learned:
+        """Train on the pictures of listings."""
+        sources = [listing.image for listing in lesson.listings]
+        folder = _folder(self, lesson, [_picture_identity(source) for source in sources])
+        if not (folder / FINISHED).is_file():
+            self._train(lesson, sources, folder)
+        encoder = OnnxImageEncoder(folder / "encoder.onnx")
+        return _learned(ImageModality(encoder, threads=self.threads, name=self.name), folder)
+
+    def _train(self, lesson: Lesson, sources: Sequence[ImageSource | None], folder: Path) -> None:
+        from rayon.encoders.deep.image_networks import CnnImage, PretrainedImage
+        from rayon.encoders.deep.onnx_export import export_image
+        from rayon.learning.finetuning.examples import ImageExamples
+
+        weights = self.weights
+        network: Any = _seeded(
+            lambda: PretrainedImage(weights.folder) if weights else CnnImage(), lesson.seed
+        )
+        with ThreadPoolExecutor(lesson.threads, thread_name_prefix="rayon-images") as pool:
+            examples = ImageExamples(
+                sources, network.size, network.mean, network.std, pool, augmented=self.training.augment
+            )
+            trained = _fit(self, network, examples, lesson, folder, _IMAGE_EPOCHS if weights else _CNN_EPOCHS)
+        export_image(trained.network, folder, precision=self.training.precision, source=_source(self))
+        _finish(folder, trained)
+
+
+def _fit(
+    part: TextNetwork | ImageNetwork,
+    network: Any,
+    examples: Examples,
+    lesson: Lesson,
+    folder: Path,
+    epochs: int,
+) -> Any:
+    from rayon.learning.finetuning.trainer import NetworkTask, train_network
+
+    teach, validate = _split(lesson, part.training.validation)
+    rate = part.training.learning_rate or (
+        next(rate for size, rate in _RATES if network.dimension < size) if part.weights else _SCRATCH_RATE
+    )
+    return train_network(
+        NetworkTask(
+            network,
+            examples,
+            lesson.y,
+            lesson.n_classes,
+            teach,
+            validate,
+            part.training,
+            lesson.seed,
+            part.training.epochs or epochs,
+            rate,
+            part.weights is not None,
+            folder,
+            lesson.progress,
+            lesson.on_epoch,
+        )
+    )
+
+
+def _split(lesson: Lesson, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to learn from, and rows that say when to stop; near-duplicates on the same side."""
+    held = grouped_holdout(lesson.y, lesson.groups, share, random_state=lesson.seed)
+    teach, validate = np.flatnonzero(~held), np.flatnonzero(held)
+    if len(np.unique(lesson.y[teach])) < 2:
+        raise TrainingError(
+            "There are too few listings to train a network", "Add some, or use an encoder that is not trained"
+        )
+    return teach, validate if len(validate) else teach
+
+
+def _seeded(make: Callable[[], Any], seed: int) -> Any:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def _source(part: TextNetwork | ImageNetwork) -> dict[str, Any]:
+    if part.weights is None:
+        return {"name": "cnn" if isinstance(part, ImageNetwork) else "conv1d"}
+    return {**part.weights.source(), "finetuned": True}
+
+
+def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence[bytes]) -> Path:
+    """Where this very training is kept: the same data and options give the same folder."""
+    import torch
+
+    options = part.training.to_dict()
+    for name in ("device", "checkpoint_seconds", "held_out"):
+        del options[name]
+    identity = [
+        options,
+        _source(part),
+        lesson.seed,
+        lesson.n_classes,
+        torch.__version__,
+    ]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    digest.update(lesson.y.tobytes() + lesson.groups.tobytes())
+    for content in contents:
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return part.workspace / "training" / f"{part.name}-{digest.hexdigest()[:24]}"
+
+
+def _picture_identity(source: ImageSource | None) -> bytes:
+    if source is None or isinstance(source, bytes):
+        return source or b""
+    try:
+        state = source.stat()
+    except OSError:
+        return str(source).encode()
+    return f"{source} {state.st_size} {state.st_mtime_ns}".encode()
+
+
+def _finish(folder: Path, trained: Any) -> None:
+    """Say that a training is done, and drop what it needed to go on."""
+    head = LinearHead(trained.weights, trained.bias)
+    np.savez(folder / HEAD_FILE, **head.to_arrays())  # type: ignore[arg-type]  # keys never clash with file
+    draft = folder / f".{FINISHED}.tmp"
+    draft.write_text(json.dumps({"curve": trained.curve}) + "\n", encoding="utf-8")
+    draft.replace(folder / FINISHED)
+    for name in _WORK:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _learned(modality: Modality, folder: Path) -> Learned:
+    try:
+        with np.load(folder / HEAD_FILE, allow_pickle=False) as stored:
+            head = LinearHead.from_arrays({name: stored[name] for name in stored.files})
+        curve = json.loads((folder / FINISHED).read_text(encoding="utf-8"))["curve"]
+    except (OSError, ValueError, KeyError):
+        raise ModelError(
+            f"The trained network in {folder} cannot be read", "Remove that folder, and train again"
+        ) from None
+    return Learned(modality, head, curve)
+
+
+def forget_trainings(workspace: Path, names: Sequence[str]) -> None:
+    """Drop the kept trainings of some folders, once a model holds what they gave."""
+    for name in names:
+        shutil.rmtree(workspace / "training" / name, ignore_errors=True)
