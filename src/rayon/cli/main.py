@@ -35,6 +35,7 @@ _GROUPS = {
     "users": "rayon.cli.users",
     "keys": "rayon.cli.users",
     "models": "rayon.cli.models",
+    "encoders": "rayon.cli.encoders",
     "golden": "rayon.cli.golden",
     "brake": "rayon.cli.brake",
     "data": "rayon.cli.data",

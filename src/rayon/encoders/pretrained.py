@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal, overload
 from rayon.encoders.onnx import OnnxImageEncoder
 from rayon.encoders.onnx_text import DEFAULT_LENGTH, OnnxTextEncoder
 from rayon.encoders.weights import Weights
+from rayon.errors import ModelError
 
 Precision = Literal["fp32", "int8"]
 _VERSION = 1
@@ -74,6 +76,23 @@ def export_pretrained(
             shutil.rmtree(draft, ignore_errors=True)
     path = place / "encoder.onnx"
     return OnnxTextEncoder(path) if part == "text" else OnnxImageEncoder(path)
+
+
+def part_of_weights(weights: Weights) -> Literal["text", "image"]:
+    """What an encoder of these weights looks at, by their configuration; of both, the picture.
+
+    Raises
+    ------
+    ModelError
+        When the configuration cannot be read.
+    """
+    path = weights.folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        sees = "vision_config" in config or "image_size" in config or "num_channels" in config
+    except (OSError, ValueError, TypeError):
+        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again") from None
+    return "image" if sees else "text"
 
 
 def write_pretrained(

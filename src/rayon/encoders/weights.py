@@ -82,16 +82,23 @@ class WeightStore:
             When it has to be fetched, and the package huggingface_hub is not installed.
         """
         name = name.removeprefix(PREFIX)
-        here = Path(name).expanduser()
-        if here.is_dir():
-            return _read_folder(here.absolute().resolve(), str(here))
-        if not _NAME.fullmatch(name.partition("@")[0]):
+        found = self._here(name)
+        return found if found is not None else self.pull(name)
+
+    def here(self, name: str) -> Weights:
+        """Weights as `find` gives them, and never fetched.
+
+        Raises
+        ------
+        ModelError
+            When there is no such checkpoint here, or it has changed.
+        """
+        found = self._here(name.removeprefix(PREFIX))
+        if found is None:
             raise ModelError(
-                f"There is no folder {name} with pretrained weights",
-                "Give a folder, or a name on the Hugging Face hub such as almanach/camembert-base",
+                f"There are no weights of {name} here", f"Fetch them: rayon encoders pull {name}"
             )
-        known = self._known(name)
-        return known if known is not None else self.pull(name)
+        return found
 
     def pull(self, name: str) -> Weights:
         """Fetch a checkpoint from the hub; what is here already and whole is kept.
@@ -150,7 +157,26 @@ class WeightStore:
             return []
         return sorted(path for path in self.folder.iterdir() if (path / MANIFEST).is_file())
 
-    def _known(self, name: str) -> Weights | None:
+    @staticmethod
+    def manifest(place: Path) -> dict[str, Any]:
+        """What was fetched into a folder: ``name``, ``revision``, and ``files`` with their SHA-256.
+
+        Raises
+        ------
+        ModelError
+            When it cannot be read.
+        """
+        return _manifest(place)
+
+    def _here(self, name: str) -> Weights | None:
+        folder = Path(name).expanduser()
+        if folder.is_dir():
+            return _read_folder(folder.absolute().resolve(), name)
+        if not _NAME.fullmatch(name.partition("@")[0]):
+            raise ModelError(
+                f"There is no folder {name} with pretrained weights",
+                "Give a folder, or a name on the Hugging Face hub such as almanach/camembert-base",
+            )
         wanted, _, revision = name.partition("@")
         found = [
             place

@@ -140,7 +140,7 @@ def normalised(pictures: NDArray[np.uint8], mean: Sequence[float], std: Sequence
 def _export(
     network: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], shapes: Any
 ) -> None:
-    try:
+    def attempt() -> None:
         with _silence():
             program = torch.onnx.export(
                 network,
@@ -157,6 +157,14 @@ def _export(
             for node in program.model.graph:
                 node.metadata_props.clear()  # where in whose folders each line of the network's code lies
             program.save(str(path), external_data=False)
+
+    try:
+        try:
+            attempt()
+        except Exception:  # fused attention cannot be exported of every network: Swin's, for one
+            if not _attend_plainly(network):
+                raise
+            attempt()
     except Exception as error:  # the exporter raises whatever its parts raise
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
@@ -167,6 +175,15 @@ def _export(
             f"The network is {path.stat().st_size / 1e9:.1f} GB as ONNX, and a file holds 2",
             "Use a smaller encoder",
         )
+
+
+def _attend_plainly(network: nn.Module) -> bool:
+    """Have transformers compute attention step by step; whether there is anything that can."""
+    backbone = getattr(network, "backbone", None)
+    if backbone is None or not hasattr(backbone, "set_attn_implementation"):
+        return False
+    backbone.set_attn_implementation("eager")
+    return True
 
 
 def _compare(given: NDArray[np.float32], expected: NDArray[np.float32], path: Path) -> None:

@@ -17,6 +17,8 @@ VOCABULARY = 30_000
 
 _SMALLEST_LENGTH = 16
 _UNKNOWN = "[UNK]"
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+_TOKENIZER_HINT = "It takes a tokenizer.json; transformers writes one with AutoTokenizer(...).save_pretrained"
 
 
 class PretrainedText(nn.Module):
@@ -120,6 +122,9 @@ def pretrained_tokenizer(folder: Path) -> str:
         When there is none, or it is of a kind that only Python code can run.
     """
     path = folder / "tokenizer.json"
+    if not any(next(folder.glob(pattern), None) for pattern in _TOKENIZERS):
+        # transformers would make one up that knows no word
+        raise ModelError(f"{folder} has no tokenizer", _TOKENIZER_HINT)
     try:
         if path.is_file():
             from tokenizers import Tokenizer
@@ -132,7 +137,7 @@ def pretrained_tokenizer(folder: Path) -> str:
     except Exception as error:  # both libraries raise bare exceptions
         raise ModelError(
             f"{folder} has no tokenizer that can be used ({first_line(error)})",
-            "It takes a tokenizer.json; transformers makes one with AutoTokenizer(...).save_pretrained",
+            _TOKENIZER_HINT,
         ) from None
     return str(backend.to_str())
 

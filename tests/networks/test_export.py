@@ -1,0 +1,172 @@
+"""Networks to ONNX files: each kind, compared with torch, and what cannot be loaded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_text import OnnxTextEncoder
+from rayon.encoders.pretrained import export_pretrained, part_of_weights, write_pretrained
+from rayon.encoders.weights import WeightStore
+from rayon.errors import ModelError
+
+TEXTS = ["roman policier", "table de salon en bois, lot12", "piscine " * 40, "x"]
+
+pytestmark = pytest.mark.proof
+
+
+def weights_of(folder: Path, tmp_path: Path):
+    return WeightStore(tmp_path / "store").find(str(folder))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_text_encoder_gives_what_the_network_gives(
+    text_weights: Path, tmp_path: Path, precision: str
+) -> None:
+    import torch
+
+    from rayon.encoders.deep.text_networks import PretrainedText
+
+    weights = weights_of(text_weights, tmp_path)
+    assert part_of_weights(weights) == "text"
+    encoder = write_pretrained("text", weights, tmp_path / "out", precision, max_length=512)  # type: ignore[call-overload]
+    assert isinstance(encoder, OnnxTextEncoder)
+    assert encoder.max_length == 64  # more positions the network has not
+    network = PretrainedText(text_weights).eval()
+    tokens = encoder.token_ids(TEXTS)
+    with torch.inference_mode():
+        expected = [
+            network(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64))[0].numpy()
+            for ids in tokens
+        ]
+    found = encoder.encode_texts(TEXTS)
+    np.testing.assert_allclose(found, np.stack(expected), atol=1e-4 if precision == "fp32" else 0.05)
+    assert (np.abs(found - np.stack(expected)).max() > 1e-4) == (precision == "int8")
+    source = encoder.spec()["settings"]["source"]
+    assert source == {"name": str(text_weights), "revision": "", "sha256": weights.sha256}
+    assert str(Path.cwd()).encode() not in encoder.path.read_bytes()
+
+
+def test_int8_vectors_do_not_depend_on_the_batch(text_weights: Path, tmp_path: Path) -> None:
+    encoder = export_pretrained("text", weights_of(text_weights, tmp_path), tmp_path, "int8", 64)
+    together = encoder.encode_texts(TEXTS)
+    alone = np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=2e-3)
+
+
+def _vision_models():
+    import transformers as t
+
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32}
+    deep = {**small, "intermediate_size": 64, "patch_size": 8}
+    text = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "vocab_size": 99,
+    }
+    yield "vit", lambda: t.ViTModel(t.ViTConfig(**deep))
+    yield "dinov2", lambda: t.Dinov2Model(t.Dinov2Config(**small, patch_size=8))
+    yield (
+        "convnext",
+        lambda: t.ConvNextModel(
+            t.ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, image_size=32)
+        ),
+    )
+    yield (
+        "swin",
+        lambda: t.SwinModel(
+            t.SwinConfig(
+                image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
+            )
+        ),
+    )
+    yield "clip", lambda: t.CLIPModel(t.CLIPConfig(text_config=text, vision_config=deep))
+    yield "siglip", lambda: t.SiglipModel(t.SiglipConfig(text_config=text, vision_config=deep))
+
+
+@pytest.mark.parametrize("kind", ["vit", "dinov2", "convnext", "swin", "clip", "siglip"])
+def test_vision_models_give_what_the_network_gives(tmp_path: Path, kind: str) -> None:
+    import torch
+
+    from rayon.encoders.deep.image_networks import PretrainedImage
+    from rayon.encoders.deep.onnx_export import normalised
+
+    torch.manual_seed(0)
+    dict(_vision_models())[kind]().save_pretrained(tmp_path / kind)
+    (tmp_path / kind / "preprocessor_config.json").write_text(
+        json.dumps({"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4], "size": {"height": 32}})
+    )
+    weights = weights_of(tmp_path / kind, tmp_path)
+    assert part_of_weights(weights) == "image"
+    encoder = write_pretrained("image", weights, tmp_path / "out")
+    assert isinstance(encoder, OnnxImageEncoder)
+    assert encoder.input_size == 32
+    network = PretrainedImage(tmp_path / kind).eval()
+    pictures = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = network(normalised(pictures, network.mean, network.std)).numpy()
+    np.testing.assert_allclose(encoder.encode(pictures), expected, atol=1e-4)
+    assert encoder.spec()["settings"]["mean"] == [0.4, 0.5, 0.6]
+
+
+def test_what_cannot_be_loaded_is_said(text_weights: Path, image_weights: Path, tmp_path: Path) -> None:
+    without = tmp_path / "without"
+    shutil.copytree(text_weights, without)
+    (without / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=f"{without} has no tokenizer"):
+        write_pretrained("text", weights_of(without, tmp_path), tmp_path / "a")
+    with pytest.raises(ModelError, match="holds a vit model, which reads no text"):
+        write_pretrained("text", weights_of(image_weights, tmp_path), tmp_path / "b")
+    with pytest.raises(ModelError, match="holds a bert model, which looks at no pictures"):
+        write_pretrained("image", weights_of(text_weights, tmp_path), tmp_path / "c")
+    other = tmp_path / "other"
+    shutil.copytree(text_weights, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "hidden_size": 48}))
+    with pytest.raises(ModelError, match=f"{other} holds no text encoder that can be loaded"):
+        write_pretrained("text", weights_of(other, tmp_path), tmp_path / "d")
+
+
+def test_code_that_comes_with_weights_is_not_run(text_weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "coded"
+    shutil.copytree(text_weights, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "surprise",
+        "auto_map": {"AutoModel": "surprise.Surprise", "AutoConfig": "surprise.C"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "surprise.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ModelError, match="holds no text encoder that can be loaded"):
+        write_pretrained("text", weights_of(folder, tmp_path), tmp_path / "out")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_command_writes_an_encoder_and_refuses_a_full_folder(text_weights: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "rayon",
+        "encoders",
+        "export",
+        str(text_weights),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run([*command, "--int8", "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["part"], document["dimension"]) == ("text", 32)
+    assert OnnxTextEncoder(document["file"]).sha256 == document["sha256"]
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 2
+    assert "is in the way" in " ".join(again.stderr.split())
