@@ -10,6 +10,7 @@ from rayon.encoders.onnx_session import first_line
 from rayon.errors import MissingExtraError, ModelError
 
 _PADDING = ("[PAD]", "<pad>")
+_MASKS = ("[MASK]", "<mask>", "[UNK]", "<unk>")
 
 
 def open_tokenizer(data: bytes, max_length: int, path: Path) -> Any:
@@ -48,3 +49,9 @@ def padding_id(tokenizer: Any) -> int:
     """Number of the token that fills up; 0 where there is none."""
     found = (tokenizer.token_to_id(token) for token in _PADDING)
     return next((int(number) for number in found if number is not None), 0)
+
+
+def mask_id(tokenizer: Any) -> int | None:
+    """Number of the token that stands for one that is hidden, or else for an unknown one."""
+    found = (tokenizer.token_to_id(token) for token in _MASKS)
+    return next((int(number) for number in found if number is not None), None)

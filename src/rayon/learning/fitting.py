@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,10 @@ class CrossFitted:
 
 @dataclass(frozen=True)
 class Fitted:
-    """All that was learned; ``modalities`` are those that taught something, ``curves`` those of networks."""
+    """All that was learned.
+
+    ``modalities`` are those that taught something; ``curves`` and ``folders`` are those of trained networks.
+    """
 
     modalities: list[Modality]
     heads: dict[str, Head]
@@ -93,6 +97,7 @@ class Fitted:
     reference: Reference
     cross_fitted: CrossFitted
     curves: dict[str, list[dict[str, float]]]
+    folders: list[Path]
     errors: dict[int, str]
 
 
@@ -164,7 +169,8 @@ def _fit_all(
     if len(known) < MIN_TRUSTED:
         raise TrainingError(
             f"Only {len(known)} trusted listings could be scored, and at least {MIN_TRUSTED} are needed",
-            "Add listings whose labels are true",
+            "Add listings whose labels are true"
+            + ("" if unseen is None else ", or cross-fit the networks: held_out=folds"),
         )
     folds = material.folds
     scores = {name: proba[known] for name, proba in held_out.items()}
@@ -192,6 +198,7 @@ def _fit_all(
         reference,
         cross_fitted,
         {name: fitted.curve for name, fitted in networks.items()},
+        [folder for fitted in networks.values() for folder in fitted.folders],
         {row: error for part in parts for row, error in part.errors.items()},
     )
 

@@ -108,6 +108,9 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         When and on what its thresholds were set again, JSON-ready; ``None`` where training set them.
     curves_
         Per modality whose network was trained, the figures of each epoch.
+    training_folders_
+        Folders of the workspace that keep trained networks, in case the rest of the training is stopped; of
+        no use once the model is saved.
 
     Examples
     --------
@@ -217,6 +220,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.reference_: Reference | None = fitted.reference
         self.recalibration_: dict[str, Any] | None = None
         self.curves_: dict[str, list[dict[str, float]]] = fitted.curves
+        self.training_folders_ = fitted.folders
         self.training_errors_ = fitted.errors
         self.n_listings_ = {"trusted": len(items), "train_only": len(extra)}
         return self

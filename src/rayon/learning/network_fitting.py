@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,8 @@ class FittedNetwork:
         `float64[N, K]`, from a network that never saw the listing; NaN where there is none.
     curve
         Figures of each epoch.
+    folders
+        Where what was trained is kept.
     """
 
     modality: Modality
@@ -74,6 +77,7 @@ class FittedNetwork:
     encoded: Encoded
     probabilities: NDArray[np.float64]
     curve: list[dict[str, float]]
+    folders: list[Path]
 
 
 def hold_out(networks: Sequence[TrainableModality], material: Material) -> NDArray[np.bool_] | None:
@@ -111,6 +115,7 @@ def fit_network(
         return None
     rounds = [*np.unique(material.folds[rows]).tolist(), None] if held_out is None else [None]
     proba = np.full((len(material.y), material.n_classes), np.nan)
+    folders: list[Path] = []
     for number, fold in enumerate(rounds):
         outside = np.zeros(len(material.y), bool) if held_out is None else held_out
         if fold is not None:
@@ -120,10 +125,11 @@ def fit_network(
         if fold is not None and (not len(scored) or len(np.unique(material.y[teach])) < 2):
             continue
         learned = _train(network, material, teach, (number, len(rounds)), progress, on_epoch)
+        folders.append(learned.folder)
         encoded = _encode(learned.modality, material.listings, scored)
         if len(encoded.rows):
             proba[encoded.rows] = learned.head.predict_proba(encoded.features)
-    return FittedNetwork(learned.modality, learned.head, encoded, proba, learned.curve)
+    return FittedNetwork(learned.modality, learned.head, encoded, proba, learned.curve, folders)
 
 
 def _train(

@@ -102,7 +102,7 @@ def evaluate_on(
     """
     known = {code: index for index, code in enumerate(model.taxonomy_.codes)}
     fused, accepted = [], []
-    scores: dict[str, list[Any]] = {modality.name: [] for modality in model.modalities_}
+    scores: dict[str, list[Any]] = {name: [] for name in model.parts_}
     for start in range(0, len(listings), _CHUNK):
         part = model.scores(listings[start : start + _CHUNK])
         fused.append(part.fused)

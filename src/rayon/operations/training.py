@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -159,6 +160,8 @@ def train(
     except BaseException as error:
         tracker.failed(error)
         raise
+    for folder in model.training_folders_:
+        rmtree(folder, ignore_errors=True)
     document = describe(model)
     _tell(tracker, model, out, document)
     counts = Counter(codes)

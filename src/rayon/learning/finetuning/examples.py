@@ -46,16 +46,29 @@ class TextExamples:
     ----------
     tokens
         Of each listing.
-    pad
-        Number of the token that fills up.
+    pad, mask
+        Numbers of the tokens that fill up, and that stand for one that is hidden.
+    marks
+        Numbers of the tokens that mark beginning and end, which are never hidden.
+    hidden
+        Share of the tokens that are hidden where there is a seed.
     """
 
-    def __init__(self, tokens: Sequence[Sequence[int]], pad: int) -> None:
+    def __init__(
+        self,
+        tokens: Sequence[Sequence[int]],
+        pad: int,
+        mask: int | None = None,
+        marks: Sequence[int] = (),
+        hidden: float = 0.0,
+    ) -> None:
         self._tokens = tokens
-        self._pad = pad
+        self._pad, self._marks = pad, list(marks)
+        self._mask = pad if mask is None else mask
+        self._hidden = 0.0 if mask is None else hidden
         self.lengths = np.array([len(found) for found in tokens], np.int64)
 
-    def batch(self, rows: NDArray[np.int64], seed: tuple[int, int] | None) -> Batch:  # noqa: ARG002
+    def batch(self, rows: NDArray[np.int64], seed: tuple[int, int] | None) -> Batch:
         """Tokens, padded to the longest, and which of them are not padding."""
         width = max(1, int(self.lengths[rows].max()))
         ids = np.full((len(rows), width), self._pad, np.int64)
@@ -64,6 +77,9 @@ class TextExamples:
             found = self._tokens[row]
             ids[place, : len(found)] = found
             mask[place, : len(found)] = 1
+            if seed is not None and self._hidden:
+                hide = np.random.default_rng([*seed, row]).random(len(found)) < self._hidden
+                ids[place, : len(found)][hide & ~np.isin(found, self._marks)] = self._mask
         inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         return Batch(inputs, rows)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from rayon.data.listings import ImageSource, Listing
 from rayon.data.splits import grouped_holdout
 from rayon.encoders.onnx import OnnxImageEncoder
 from rayon.encoders.onnx_text import OnnxTextEncoder, plain_text
-from rayon.encoders.tokens import encode_tokens, open_tokenizer, padding_id
+from rayon.encoders.tokens import encode_tokens, mask_id, open_tokenizer, padding_id
 from rayon.encoders.weights import Weights
 from rayon.errors import ModelError, TrainingError
 from rayon.learning.finetuning.head import LinearHead
@@ -39,7 +38,7 @@ HEAD_FILE = "head.npz"
 _WORK = ("best.safetensors", "checkpoint.safetensors")
 _TEXT_EPOCHS, _CONV1D_EPOCHS, _IMAGE_EPOCHS, _CNN_EPOCHS = 4, 8, 8, 40
 _SCRATCH_RATE = 2e-3
-_RATES = ((512, 1.5e-4), (1024, 5e-5), (10**9, 2e-5))
+_RATES = ((512, 3e-4), (1024, 5e-5), (10**9, 2e-5))
 """Size of the vectors below which a pretrained network gets a learning rate: smaller ones bear more."""
 
 
@@ -85,11 +84,12 @@ class Lesson:
 
 
 class Learned(NamedTuple):
-    """A trained network as a modality, with its head and the figures of each epoch."""
+    """A trained network as a modality, with its head, the figures of each epoch, and where it is kept."""
 
     modality: Modality
     head: LinearHead
     curve: list[dict[str, float]]
+    folder: Path
 
 
 class TrainableModality(Protocol):
@@ -176,7 +176,13 @@ class TextNetwork:
         network = _seeded(make, lesson.seed)
         length = min(self.training.max_length, int(network.longest))
         tokenizer = open_tokenizer(json_tokenizer.encode(), length, folder / "tokenizer.json")
-        examples = TextExamples(encode_tokens(tokenizer, texts), padding_id(tokenizer))
+        examples = TextExamples(
+            encode_tokens(tokenizer, texts),
+            padding_id(tokenizer),
+            mask_id(tokenizer),
+            encode_tokens(tokenizer, [""])[0],
+            self.training.token_dropout,
+        )
         trained = _fit(self, network, examples, lesson, folder, _TEXT_EPOCHS if weights else _CONV1D_EPOCHS)
         export_text(
             trained.network,
@@ -238,30 +244,30 @@ def _fit(
     folder: Path,
     epochs: int,
 ) -> Any:
-    from rayon.learning.finetuning.trainer import NetworkTask, train_network
+    from rayon.learning.finetuning.trainer import NetworkTask, computing_threads, train_network
 
     teach, validate = _split(lesson, part.training.validation)
     rate = part.training.learning_rate or (
         next(rate for size, rate in _RATES if network.dimension < size) if part.weights else _SCRATCH_RATE
     )
-    return train_network(
-        NetworkTask(
-            network,
-            examples,
-            lesson.y,
-            lesson.n_classes,
-            teach,
-            validate,
-            part.training,
-            lesson.seed,
-            part.training.epochs or epochs,
-            rate,
-            part.weights is not None,
-            folder,
-            lesson.progress,
-            lesson.on_epoch,
-        )
+    task = NetworkTask(
+        network,
+        examples,
+        lesson.y,
+        lesson.n_classes,
+        teach,
+        validate,
+        part.training,
+        lesson.seed,
+        part.training.epochs or epochs,
+        rate,
+        part.weights is not None,
+        folder,
+        lesson.progress,
+        lesson.on_epoch,
     )
+    with computing_threads(lesson.threads):
+        return train_network(task)
 
 
 def _split(lesson: Lesson, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -340,10 +346,4 @@ def _learned(modality: Modality, folder: Path) -> Learned:
         raise ModelError(
             f"The trained network in {folder} cannot be read", "Remove that folder, and train again"
         ) from None
-    return Learned(modality, head, curve)
-
-
-def forget_trainings(workspace: Path, names: Sequence[str]) -> None:
-    """Drop the kept trainings of some folders, once a model holds what they gave."""
-    for name in names:
-        shutil.rmtree(workspace / "training" / name, ignore_errors=True)
+    return Learned(modality, head, curve, folder)

@@ -58,6 +58,8 @@ class NetworkTraining:
         Tokens of a listing that are read.
     augment
         Whether pictures are cropped, mirrored and lit at random while learning.
+    token_dropout
+        Share of the tokens of a text that are hidden at random while learning.
     precision
         Of the network that serves: ``"int8"`` is smaller and faster. What is held out is scored by this one.
     device
@@ -70,11 +72,11 @@ class NetworkTraining:
     batch_size: int = 32
     accumulate: int = 1
     learning_rate: float | None = None
-    layer_decay: float = 0.9
+    layer_decay: float = 0.95
     head_factor: float = 10.0
     weight_decay: float = 0.01
     warmup: float = 0.06
-    label_smoothing: float = 0.05
+    label_smoothing: float = 0.1
     balance: Balance = "none"
     mixed_precision: MixedPrecision = "auto"
     patience: int = 2
@@ -82,6 +84,7 @@ class NetworkTraining:
     held_out: HeldOut = "auto"
     max_length: int = 128
     augment: bool = True
+    token_dropout: float = 0.15
     precision: Precision = "fp32"
     device: Device = "auto"
     checkpoint_seconds: float = 120.0
@@ -150,6 +153,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "patience": (1, 1000),
     "validation": (0.01, 0.5),
     "max_length": (4, 8192),
+    "token_dropout": (0.0, 0.9),
     "checkpoint_seconds": (0.0, 86400.0),
 }
 _CHOICES = {

@@ -119,6 +119,17 @@ def train_network(task: NetworkTask) -> TrainedNetwork:
         return _Run(task, device).run()
 
 
+@contextmanager
+def computing_threads(threads: int) -> Iterator[None]:
+    """Have torch compute with so many threads, and then with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def choose_device(settings: NetworkTraining) -> torch.device:
     """The GPU where there is one and it may be used.
 
@@ -160,6 +171,9 @@ class _Run:
         state = load_checkpoint(self.task.folder, self.network, self.head, self.optimizer)
         if state is not None:
             self.state = _State(**state)
+            self.scaler = torch.amp.GradScaler(
+                self.device.type, init_scale=self.state.scale, enabled=self.scaler.is_enabled()
+            )
             for figures in self.state.curve:
                 self.task.on_epoch(figures)
         saved = time.monotonic()
@@ -171,7 +185,8 @@ class _Run:
             self._end_epoch()
             self._save()
         total = self.task.epochs * self.batches_an_epoch
-        self.task.progress(total, total)
+        if self.state.epoch < self.task.epochs:  # it ended early
+            self.task.progress(total, total)
         load_best(self.task.folder, self.network, self.head)
         network = self.network.float().cpu().eval()
         weights = self.head.weight.detach().float().cpu().numpy().T.copy()

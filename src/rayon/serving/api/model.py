@@ -34,7 +34,7 @@ def model(request: Request, _user: Client) -> ModelOut:
     report, brake = serving.policy_.report(), served.recorder.brake
     return ModelOut(
         version=serving.version_,
-        modalities=[modality.name for modality in serving.modalities_],
+        modalities=list(serving.parts_),
         codes=len(serving.classes_),
         precision=report["precision"],
         policy=report["message"],
