@@ -10,7 +10,7 @@ COPY src src
 # The virtual environment gets no pip. The tests of the libraries are a tenth of it, and nothing imports them.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/rayon \
-    && pip --python /opt/rayon/bin/python install --only-binary=:all: '/src[postgresql]' \
+    && pip --python /opt/rayon/bin/python install --only-binary=:all: '/src[postgresql,tokenizers]' \
     && find /opt/rayon/lib -type d -name tests -prune -exec rm -r {} +
 
 FROM base

@@ -61,6 +61,28 @@ def test_int8_vectors_do_not_depend_on_the_batch(text_weights: Path, tmp_path: P
     np.testing.assert_allclose(together, alone, atol=2e-3)
 
 
+@pytest.mark.filterwarnings("ignore:builtin type")  # of the compiled part of protobuf
+def test_a_tokenizer_of_sentencepiece_is_converted(tmp_path: Path) -> None:
+    import sentencepiece
+    from transformers import AutoTokenizer, CamembertConfig, CamembertModel
+
+    folder = tmp_path / "camembert"
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"roman policier poche auteur {n} table chaise {n * 7}" for n in range(400)))
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    CamembertModel(CamembertConfig(vocab_size=130, **small)).save_pretrained(folder)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text),
+        model_prefix=str(folder / "sentencepiece.bpe"),
+        vocab_size=90,
+        minloglevel=2,
+    )
+    encoder = write_pretrained("text", weights_of(folder, tmp_path), tmp_path / "out")
+    expected = AutoTokenizer.from_pretrained(folder)(["roman 12, table"])["input_ids"]
+    assert encoder.token_ids(["roman 12, table"]) == expected
+    assert np.isfinite(encoder.encode_texts(["roman"])).all()
+
+
 def _vision_models():
     import transformers as t
 

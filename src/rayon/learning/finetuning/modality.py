@@ -25,7 +25,7 @@ from rayon.encoders.tokens import encode_tokens, mask_id, open_tokenizer, paddin
 from rayon.encoders.weights import Weights
 from rayon.errors import ModelError, TrainingError
 from rayon.learning.finetuning.head import LinearHead
-from rayon.learning.finetuning.settings import NetworkTraining
+from rayon.learning.finetuning.settings import NetworkTraining, Precision
 from rayon.learning.modalities import ImageModality, Modality, TextModality
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FINISHED = "finished.json"
 HEAD_FILE = "head.npz"
 _WORK = ("best.safetensors", "checkpoint.safetensors")
-_TEXT_EPOCHS, _CONV1D_EPOCHS, _IMAGE_EPOCHS, _CNN_EPOCHS = 4, 8, 8, 40
+_TEXT_EPOCHS, _CONV1D_EPOCHS, _IMAGE_EPOCHS, _CNN_EPOCHS = 4, 5, 8, 30
 _SCRATCH_RATE = 2e-3
 _RATES = ((512, 3e-4), (1024, 5e-5), (10**9, 2e-5))
 """Size of the vectors below which a pretrained network gets a learning rate: smaller ones bear more."""
@@ -153,7 +153,8 @@ class TextNetwork:
         folder = _folder(self, lesson, [text.encode("utf-8", "replace") for text in texts])
         if not (folder / FINISHED).is_file():
             self._train(lesson, texts, folder)
-        encoder = OnnxTextEncoder(folder / "encoder.onnx", threads=lesson.threads)
+        path = _exported(folder, self.training.precision)
+        encoder = OnnxTextEncoder(path, threads=lesson.threads)
         return _learned(TextModality(encoder, name=self.name), folder)
 
     def _train(self, lesson: Lesson, texts: Sequence[str], folder: Path) -> None:
@@ -189,7 +190,6 @@ class TextNetwork:
             json_tokenizer,
             folder,
             max_length=length,
-            precision=self.training.precision,
             source=_source(self),
         )
         _finish(folder, trained)
@@ -215,7 +215,7 @@ class ImageNetwork:
         folder = _folder(self, lesson, [_picture_identity(source) for source in sources])
         if not (folder / FINISHED).is_file():
             self._train(lesson, sources, folder)
-        encoder = OnnxImageEncoder(folder / "encoder.onnx")
+        encoder = OnnxImageEncoder(_exported(folder, self.training.precision))
         return _learned(ImageModality(encoder, threads=self.threads, name=self.name), folder)
 
     def _train(self, lesson: Lesson, sources: Sequence[ImageSource | None], folder: Path) -> None:
@@ -232,7 +232,7 @@ class ImageNetwork:
                 sources, network.size, network.mean, network.std, pool, augmented=self.training.augment
             )
             trained = _fit(self, network, examples, lesson, folder, _IMAGE_EPOCHS if weights else _CNN_EPOCHS)
-        export_image(trained.network, folder, precision=self.training.precision, source=_source(self))
+        export_image(trained.network, folder, source=_source(self))
         _finish(folder, trained)
 
 
@@ -300,7 +300,7 @@ def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence
     import torch
 
     options = part.training.to_dict()
-    for name in ("device", "checkpoint_seconds", "held_out"):
+    for name in ("device", "checkpoint_seconds", "held_out", "precision"):
         del options[name]
     identity = [
         options,
@@ -314,6 +314,15 @@ def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence
     for content in contents:
         digest.update(len(content).to_bytes(8, "little") + content)
     return part.workspace / "training" / f"{part.name}-{digest.hexdigest()[:24]}"
+
+
+def _exported(folder: Path, precision: Precision) -> Path:
+    """The ONNX file of a finished training, in the precision that is to serve."""
+    if precision == "int8":
+        from rayon.encoders.deep.onnx_export import eight_bits
+
+        folder = eight_bits(folder)
+    return folder / "encoder.onnx"
 
 
 def _picture_identity(source: ImageSource | None) -> bytes:

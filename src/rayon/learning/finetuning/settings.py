@@ -79,7 +79,7 @@ class NetworkTraining:
     label_smoothing: float = 0.1
     balance: Balance = "none"
     mixed_precision: MixedPrecision = "auto"
-    patience: int = 2
+    patience: int = 3
     validation: float = 0.05
     held_out: HeldOut = "auto"
     max_length: int = 128
