@@ -184,7 +184,7 @@ def measure_pictures() -> dict[str, Any]:
             taxonomy=Taxonomy.rakuten_france(),
             cache=embedding_cache(),
             workspace=workspace(),
-            network=NetworkTraining(held_out="folds"),
+            network=NetworkTraining(epochs=20, patience=5, held_out="split"),
         ).fit(
             trusted.listings,
             trusted.codes or [],

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from rayon.cli.main import make_app
+from rayon.learning.finetuning.settings import NetworkTraining
 from rayon.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -63,6 +64,18 @@ def test_every_endpoint_is_documented_with_who_may_ask() -> None:
     rows = re.findall(r"^\| ([A-Z]+) \| `(/[^`]+)` \| (\w+) \|", SERVICE, re.MULTILINE)
     assert {(method, path): who for method, path, who in rows} == access.TABLE
     assert len(rows) == len(access.TABLE)
+
+
+def test_every_training_option_is_documented_with_its_default() -> None:
+    page = (REPOSITORY / "docs/encoders.md").read_text(encoding="utf-8")
+    documented = dict(
+        re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page.split("| name | unless told |")[1], re.MULTILINE)
+    )
+    options = NetworkTraining().to_dict()
+    assert documented.keys() == options.keys()
+    for name, value in options.items():
+        told = documented[name].strip()
+        assert told.startswith("by network") if value is None else told == str(value).lower(), name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

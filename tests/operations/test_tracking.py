@@ -106,7 +106,10 @@ def tracked(mlflow: Any, shop: Path, trained: Path, tmp_path_factory: pytest.Tem
     assert isinstance(tracker, MlflowTracker)
     names = [ProductClassifier.load(folder).version_[:12] for folder in (first, other)]
     tracker.started("the second", {"folds": 99, "catalogues": [where / "é"]}, parent=names[0])
+    for epoch, f1 in ((1, 0.5), (2, 0.75)):
+        tracker.epoch("text-conv1d", {"epoch": epoch, "validation_f1": f1, "loss": 2 - f1})
     tracker.finished(other, document(other), [report, where / "none.html"])
+    tracker.epoch("text-conv1d", {"epoch": 3, "validation_f1": 1.0})  # of no run
     return Tracked(tracker.uri, home, shop, [first, other], names, mlflow)
 
 
@@ -145,6 +148,18 @@ def test_a_training_is_a_run(tracked: Tracked) -> None:
         (second, ["MODEL_CARD.md", "report.html"]),
     ):
         assert [one.path for one in tracked.client().list_artifacts(run.info.run_id)] == expected
+
+
+@theirs
+@pytest.mark.proof
+def test_each_epoch_of_a_network_is_a_point_of_a_curve(tracked: Tracked) -> None:
+    first, second = tracked.runs()
+    client = tracked.client()
+    points = client.get_metric_history(second.info.run_id, "text-conv1d.validation_f1")
+    assert [(point.step, point.value) for point in points] == [(1, 0.5), (2, 0.75)]
+    losses = client.get_metric_history(second.info.run_id, "text-conv1d.loss")
+    assert [point.value for point in losses] == [1.5, 1.25]
+    assert not client.get_metric_history(first.info.run_id, "text-conv1d.loss")
 
 
 @theirs

@@ -17,6 +17,9 @@ from rayon.encoders.deep.onnx_export import normalised
 from rayon.errors import ImageError
 from rayon.learning.finetuning.augmentation import augment
 
+KEPT_BYTES = 1 << 30
+"""Decoded pictures that are kept in memory from one epoch to the next."""
+
 
 class Batch(NamedTuple):
     """What goes through the network, and the rows that it is of."""
@@ -85,7 +88,7 @@ class TextExamples:
 
 
 class ImageExamples:
-    """Pictures of `n` listings, decoded when they are needed, in parallel.
+    """Pictures of `n` listings, decoded in parallel, and kept in memory where there are few enough.
 
     Parameters
     ----------
@@ -113,20 +116,16 @@ class ImageExamples:
         self._size, self._mean, self._std = size, mean, std
         self._pool = pool
         self._augmented = augmented
+        self._kept: dict[int, NDArray[np.uint8] | None] = {}
+        self._keeps = len(sources) * size * size * 3 <= KEPT_BYTES
         self.lengths = np.ones(len(sources), np.int64)
 
     def batch(self, rows: NDArray[np.int64], seed: tuple[int, int] | None) -> Batch:
         """Normalised pixels of the pictures that can be read."""
 
         def look(row: int) -> NDArray[np.uint8] | None:
-            source = self._sources[row]
-            if source is None:
-                return None
-            try:
-                pixels = decode_image(source, self._size)
-            except ImageError:
-                return None
-            if seed is None or not self._augmented:
+            pixels = self._pixels(row)
+            if pixels is None or seed is None or not self._augmented:
                 return pixels
             return augment(pixels, np.random.default_rng([*seed, row]))
 
@@ -136,3 +135,16 @@ class ImageExamples:
         if not pictures:
             return Batch({}, rows[:0])
         return Batch({"pixels": normalised(np.stack(pictures), self._mean, self._std)}, rows[read])
+
+    def _pixels(self, row: int) -> NDArray[np.uint8] | None:
+        """The picture of a row, ``None`` where it cannot be read."""
+        if row in self._kept:
+            return self._kept[row]
+        source = self._sources[row]
+        try:
+            pixels = None if source is None else decode_image(source, self._size)
+        except ImageError:
+            pixels = None
+        if self._keeps:
+            self._kept[row] = pixels
+        return pixels
