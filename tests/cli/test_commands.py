@@ -147,6 +147,7 @@ def test_bad_rows_are_named_and_stop_nothing(rayon: Rayon, trained: Path, tmp_pa
     assert rows[1]["error"].startswith("line 3: ")
 
 
+@pytest.mark.proof
 def test_what_cannot_be_done_is_one_sentence_and_a_hint(
     rayon: Rayon, trained: Path, shop: Path, tmp_path: Path
 ) -> None:

@@ -270,6 +270,7 @@ def test_a_first_retraining_then_a_look_and_nothing_to_do(
     assert model.decide([texts(1, "old", 5)[0][0]])[0].code == CODES[0]
 
 
+@pytest.mark.proof
 def test_a_schedule_without_a_time_zone_is_refused(
     rayon: Callable[..., Any], environment: dict[str, str], trained: Path
 ) -> None:

@@ -173,6 +173,7 @@ def test_jobs_survive_kill_9_of_their_worker(
     assert again.stop() == 0
 
 
+@pytest.mark.proof
 def test_what_cannot_be_served_is_one_sentence_and_a_hint(
     rayon: Callable[..., subprocess.CompletedProcess[str]], trained: Path, tmp_path: Path
 ) -> None:

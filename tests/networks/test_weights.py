@@ -139,6 +139,7 @@ def rayon(home: Path, *arguments: str, hub: str = "http://127.0.0.1:9") -> subpr
     )
 
 
+@pytest.mark.proof
 def test_weights_are_fetched_pinned_listed_and_checked(tmp_path: Path, hub: Hub) -> None:
     done = rayon(tmp_path, "pull", "hf:shop/tiny", "--json", hub=hub.address)
     assert done.returncode == 0, done.stderr
@@ -178,6 +179,7 @@ def test_weights_are_fetched_pinned_listed_and_checked(tmp_path: Path, hub: Hub)
     assert rayon(tmp_path, "verify").returncode == 0
 
 
+@pytest.mark.proof
 def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     nobody = rayon(tmp_path, "pull", "shop/nothing", hub=hub.address)
     assert nobody.returncode == 2
@@ -193,6 +195,7 @@ def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     assert not list((tmp_path / "networks" / "pretrained").iterdir())
 
 
+@pytest.mark.proof
 def test_without_a_network_it_is_said_what_to_do(tmp_path: Path) -> None:
     done = rayon(tmp_path, "pull", "shop/tiny")
     assert done.returncode == 2

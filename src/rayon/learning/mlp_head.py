@@ -15,7 +15,9 @@ from rayon.learning.heads import check_training
 from rayon.learning.minibatches import Floats, softmax
 
 _NAMES = ("mean", "scale", "hidden", "hidden_bias", "out", "out_bias")
-_BATCH = 256
+_SMALLEST_BATCH, _LARGEST_BATCH, _LEAST_STEPS = 16, 256, 64
+"""Rows a step: few enough that an epoch has 64 steps, where there are few listings."""
+
 _RATE = 2e-3
 _DECAY = 0.01
 _SMOOTHING = 0.05
@@ -180,12 +182,13 @@ class _Learner:
 
 def _schedule(n: int, epochs: int, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.int64], float]]:
     """Rows of each minibatch in a new random order each epoch, with a step size that falls as a cosine."""
-    steps = epochs * -(-n // _BATCH)
+    size = int(np.clip(n // _LEAST_STEPS, _SMALLEST_BATCH, _LARGEST_BATCH))
+    steps = epochs * -(-n // size)
     done = 0
     for _ in range(epochs):
         order = rng.permutation(n)
-        for start in range(0, n, _BATCH):
-            yield order[start : start + _BATCH], _RATE * 0.5 * (1 + np.cos(np.pi * done / steps))
+        for start in range(0, n, size):
+            yield order[start : start + size], _RATE * 0.5 * (1 + np.cos(np.pi * done / steps))
             done += 1
 
 
