@@ -38,7 +38,7 @@ HEAD_FILE = "head.npz"
 _WORK = ("best.safetensors", "checkpoint.safetensors")
 _TEXT_EPOCHS, _CONV1D_EPOCHS, _IMAGE_EPOCHS, _CNN_EPOCHS = 4, 5, 8, 30
 _SCRATCH_RATE = 2e-3
-_RATES = ((512, 3e-4), (1024, 5e-5), (10**9, 2e-5))
+_RATES = ((512, 1.5e-4), (1024, 5e-5), (10**9, 2e-5))
 """Size of the vectors below which a pretrained network gets a learning rate: smaller ones bear more."""
 
 

@@ -72,11 +72,11 @@ class NetworkTraining:
     batch_size: int = 32
     accumulate: int = 1
     learning_rate: float | None = None
-    layer_decay: float = 0.95
+    layer_decay: float = 0.9
     head_factor: float = 10.0
     weight_decay: float = 0.01
     warmup: float = 0.06
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.05
     balance: Balance = "none"
     mixed_precision: MixedPrecision = "auto"
     patience: int = 3
@@ -84,7 +84,7 @@ class NetworkTraining:
     held_out: HeldOut = "auto"
     max_length: int = 128
     augment: bool = True
-    token_dropout: float = 0.15
+    token_dropout: float = 0.0
     precision: Precision = "fp32"
     device: Device = "auto"
     checkpoint_seconds: float = 120.0
