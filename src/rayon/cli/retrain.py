@@ -171,8 +171,10 @@ def _given(catalogues: list[Path] | None, **options: Any) -> dict[str, Any]:
 
 def _absolute(encoder: str) -> str:
     """An encoder's name as it is, a file or folder by its whole path."""
-    prefix, name = (PREFIX, encoder.removeprefix(PREFIX)) if encoder.startswith(PREFIX) else ("", encoder)
-    return f"{prefix}{Path(name).absolute()}" if Path(name).exists() else encoder
+    prefix = PREFIX if encoder.startswith(PREFIX) else ""
+    path = Path(encoder.removeprefix(PREFIX))
+    is_file = prefix or path.suffix.lower() == ".onnx"  # a folder called ngrams is no encoder
+    return f"{prefix}{path.absolute()}" if is_file and path.exists() else encoder
 
 
 def _recipe(retrainings: Retrainings, given: dict[str, Any]) -> RetrainingRecipe:
