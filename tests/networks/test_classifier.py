@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,35 @@ def test_held_out_listings_are_never_shown_to_a_network(
         assert shown[0] | shown[1] == shown[2]
         assert not shown[0] & shown[1]
     assert "text-conv1d" in model.fusion_.trust_
+
+
+@pytest.mark.proof
+def test_each_code_that_was_held_out_is_scored_by_a_fusion_that_knows_it(
+    listings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rayon.learning import fitting
+
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    cross_fit = fitting._cross_fit_fusion
+
+    def remember(recipe, scores, y, folds, n_classes):
+        seen.append((y, folds))
+        return cross_fit(recipe, scores, y, folds, n_classes)
+
+    monkeypatch.setattr(fitting, "_cross_fit_fusion", remember)
+    training = NetworkTraining(epochs=1, held_out="split", max_length=16)
+    items, codes = listings(600)
+    rng = np.random.default_rng(0)
+    for place, item in enumerate(items):  # no near-duplicates, whose groups would spread the tenth by chance
+        words = " ".join("".join(rng.choice(list("abcdefghij"), 6)) for _ in range(12))
+        items[place] = replace(item, designation=f"{item.designation} {words}")
+    ProductClassifier(
+        text=["ngrams", "conv1d"], image="none", threads=1, network=training, workspace=tmp_path
+    ).fit(items, codes)
+    ((y, folds),) = seen
+    for code in range(3):
+        spread = np.bincount(folds[y == code], minlength=5)
+        assert spread.max() <= 2 * spread.mean()
 
 
 @pytest.mark.proof

@@ -172,12 +172,17 @@ def _fit_all(
             "Add listings whose labels are true"
             + ("" if unseen is None else ", or cross-fit the networks: held_out=folds"),
         )
-    folds = material.folds
+    folds = material.folds[known]
+    if unseen is not None:
+        # The tenth that was held out lies unevenly in the folds of all, whole codes of it in a single one.
+        folds = grouped_folds(
+            y[known], material.groups[known], n_folds=recipe.folds, random_state=recipe.random_state
+        )
     scores = {name: proba[known] for name, proba in held_out.items()}
     progress("Fusion and promise", 0, 3)
     fusion = LateFusion(random_state=recipe.random_state).fit(scores, y[known], len(codes))
     progress("Fusion and promise", 1, 3)
-    cross_fitted = _cross_fit_fusion(recipe, scores, y[known], folds[known], len(codes))
+    cross_fitted = _cross_fit_fusion(recipe, scores, y[known], folds, len(codes))
     progress("Fusion and promise", 2, 3)
     policy = DecisionPolicy(precision=recipe.precision).fit(cross_fitted.fused, cross_fitted.y)
     sets = PredictionSets().fit(cross_fitted.fused, cross_fitted.y)
