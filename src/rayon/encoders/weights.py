@@ -12,7 +12,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ MAX_HEADER = 100_000_000
 _PATTERNS = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model")
 _LEFT_OUT = ("onnx/*", "openvino/*", "*/onnx/*", "training_args*", "optimizer*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_NETWORK = (
     "Fetch them where there is a network with `rayon encoders pull {name}`, and copy the folder here; "
     "or name a folder that holds config.json, the weights as safetensors and tokenizer.json"
@@ -114,17 +117,23 @@ class WeightStore:
         wanted, _, revision = name.partition("@")
         if not _NAME.fullmatch(wanted):
             raise ModelError(f"{wanted!r} is no name on the Hugging Face hub", "Write it as owner/name")
+        commit = _commit(wanted, revision or None)
+        place = self.folder / f"{wanted.replace('/', '--')}@{commit}"
+        try:
+            return self.verify(place)
+        except ModelError:  # not here, or not whole
+            return self._fetch(wanted, revision, commit, place)
+
+    def _fetch(self, name: str, revision: str, commit: str, place: Path) -> Weights:
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".pull-", dir=self.folder))
         try:
-            commit = _download(wanted, revision or None, draft)
+            _download(name, commit, draft)
             shutil.rmtree(draft / ".cache", ignore_errors=True)
-            _require_weights(draft, wanted)
-            document = {"name": wanted, "revision": commit, "files": _checksums(draft)}
+            _require_weights(draft, name)
+            document = {"name": name, "revision": commit, "asked": revision, "files": _checksums(draft)}
             (draft / MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-            place = self.folder / f"{wanted.replace('/', '--')}@{commit}"
-            if place.exists():
-                shutil.rmtree(place)
+            shutil.rmtree(place, ignore_errors=True)
             draft.chmod(0o755)
             draft.rename(place)
         finally:
@@ -137,7 +146,7 @@ class WeightStore:
         Raises
         ------
         ModelError
-            Naming the file that is missing, changed or not a safetensors file.
+            Naming the file that is missing, changed, added or not a safetensors file.
         """
         document = _manifest(place)
         for file, expected in document["files"].items():
@@ -148,6 +157,9 @@ class WeightStore:
                 raise ModelError(
                     f"{path} has changed since it was fetched", _AGAIN.format(name=document["name"])
                 )
+        added = sorted(set(_files(place)) - set(document["files"]))
+        if added:
+            raise ModelError(f"{place / added[0]} was added since it was fetched", "Remove that file")
         _require_weights(place, document["name"])
         return Weights(document["name"], place, document["revision"], _digest(document["files"]))
 
@@ -155,7 +167,8 @@ class WeightStore:
         """Folders of all fetched checkpoints, by name."""
         if not self.folder.is_dir():
             return []
-        return sorted(path for path in self.folder.iterdir() if (path / MANIFEST).is_file())
+        folders = (path for path in self.folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folders if (path / MANIFEST).is_file())
 
     @staticmethod
     def manifest(place: Path) -> dict[str, Any]:
@@ -178,10 +191,11 @@ class WeightStore:
                 "Give a folder, or a name on the Hugging Face hub such as almanach/camembert-base",
             )
         wanted, _, revision = name.partition("@")
+        known = wanted.replace("/", "--")
         found = [
             place
             for place in self.places()
-            if (document := _manifest(place))["name"] == wanted and document["revision"].startswith(revision)
+            if place.name.startswith(f"{known}@") and _is_revision(_manifest(place), wanted, revision)
         ]
         return self.verify(max(found, key=lambda place: place.stat().st_mtime)) if found else None
 
@@ -189,10 +203,15 @@ class WeightStore:
 _AGAIN = "Fetch it again: rayon encoders pull {name}"
 
 
+def _is_revision(document: Mapping[str, Any], name: str, revision: str) -> bool:
+    return document["name"] == name and (
+        revision == document["asked"] or str(document["revision"]).startswith(revision)
+    )
+
+
 def _read_folder(folder: Path, name: str) -> Weights:
     if (folder / MANIFEST).is_file():
-        found = WeightStore(folder.parent).verify(folder)
-        return found
+        return WeightStore(folder.parent).verify(folder)
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"{name} holds no pretrained weights: config.json is missing",
@@ -231,21 +250,22 @@ def _check_safetensors(path: Path) -> None:
         raise ModelError(f"{path} is cut off or no safetensors file", "Fetch or copy it again")
 
 
-def _download(name: str, revision: str | None, folder: Path) -> str:
-    """Fetch the files of a checkpoint, and say which commit they are of."""
-    try:
-        from huggingface_hub import HfApi, snapshot_download
-        from huggingface_hub.errors import (
-            GatedRepoError,
-            HfHubHTTPError,
-            RepositoryNotFoundError,
-            RevisionNotFoundError,
-        )
-    except ImportError:
-        raise MissingExtraError("huggingface_hub", f"Fetching {name}") from None
-    try:
-        found = HfApi().model_info(name, revision=revision)
-        commit = str(found.sha)
+def _commit(name: str, revision: str | None) -> str:
+    """The commit that a revision of a checkpoint, or its newest one, is at the moment."""
+    with _asking_the_hub(name, revision):
+        from huggingface_hub import HfApi
+
+        found = str(HfApi().model_info(name, revision=revision).sha)
+    if not _COMMIT.fullmatch(found):
+        raise ModelError(f"The hub answers {found[:80]!r} for the commit of {name}", "Check HF_ENDPOINT")
+    return found
+
+
+def _download(name: str, commit: str, folder: Path) -> None:
+    """Fetch the files of a checkpoint."""
+    with _asking_the_hub(name, commit):
+        from huggingface_hub import snapshot_download
+
         snapshot_download(
             name,
             revision=commit,
@@ -253,6 +273,23 @@ def _download(name: str, revision: str | None, folder: Path) -> str:
             allow_patterns=list(_PATTERNS),
             ignore_patterns=list(_LEFT_OUT),
         )
+
+
+@contextmanager
+def _asking_the_hub(name: str, revision: str | None) -> Iterator[None]:
+    """Have what goes wrong on the way to the hub said in a sentence."""
+    try:
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            HFValidationError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+    except ImportError:
+        raise MissingExtraError("huggingface_hub", f"Fetching {name}") from None
+    try:
+        yield
     except GatedRepoError:
         raise ModelError(
             f"{name} is only given to whom its authors let have it",
@@ -262,23 +299,22 @@ def _download(name: str, revision: str | None, folder: Path) -> str:
         raise ModelError(f"There is no {name} on the Hugging Face hub", "Check the name") from None
     except RevisionNotFoundError:
         raise ModelError(f"{name} has no revision {revision}", "Check it on its page on the hub") from None
-    except (HfHubHTTPError, OSError, RuntimeError) as error:
-        raise ModelError(
-            f"The weights of {name} cannot be fetched ({_reason(error)})", _NO_NETWORK.format(name=name)
-        ) from None
+    except HFValidationError:
+        raise ModelError(f"{name!r} is no name on the Hugging Face hub", "Write it as owner/name") from None
     except Exception as error:
-        if not type(error).__module__.startswith(("httpx", "httpcore", "requests")):
+        on_the_way = type(error).__module__.startswith(("httpx", "httpcore"))
+        if not on_the_way and not isinstance(error, HfHubHTTPError | OSError | RuntimeError):
             raise
         raise ModelError(
             f"The weights of {name} cannot be fetched ({_reason(error)})", _NO_NETWORK.format(name=name)
         ) from None
-    return commit
 
 
 def _manifest(place: Path) -> dict[str, Any]:
     try:
         document = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-        names = [str(document[key]) for key in ("name", "revision")]
+        found = {key: str(document[key]) for key in ("name", "revision")}
+        found["asked"] = str(document.get("asked", ""))
         files = {str(file): str(digest) for file, digest in document["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ModelError(
@@ -286,18 +322,23 @@ def _manifest(place: Path) -> dict[str, Any]:
         ) from None
     if any(Path(file).is_absolute() or ".." in Path(file).parts for file in files):
         raise ModelError(f"{place / MANIFEST} names files elsewhere", "Remove the folder, and fetch it again")
-    return {"name": names[0], "revision": names[1], "files": files}
+    return {**found, "files": files}
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of a checkpoint that count, as seen from its folder."""
+    names = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    return [
+        str(name)
+        for name in names
+        if name.suffix in _SUFFIXES
+        and name.name != MANIFEST
+        and not any(part.startswith(".") for part in name.parts)
+    ]
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    suffixes = (".json", ".safetensors", ".txt", ".model")
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {
-        str(path.relative_to(folder)): _sha256(path)
-        for path in sorted(files)
-        if path.suffix in suffixes
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    }
+    return {name: _sha256(folder / name) for name in _files(folder)}
 
 
 def _digest(files: Mapping[str, str]) -> str:
