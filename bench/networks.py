@@ -24,6 +24,7 @@ from bench.common import embedding_cache, progress, shared_data
 from rayon.data.loading import LoadedCatalogue, read_catalogue
 from rayon.data.taxonomy import Taxonomy
 from rayon.encoders.deep.onnx_export import eight_bits
+from rayon.encoders.onnx_settings import ENCODER_NAME
 from rayon.encoders.onnx_text import OnnxTextEncoder, plain_text
 from rayon.encoders.pipeline import available_cores
 from rayon.encoders.pretrained import export_pretrained
@@ -105,7 +106,7 @@ def measure_eight_bits() -> dict[str, Any]:
     for precision in ("fp32", "int8"):
         (modality,) = (m for m in model.modalities_ if isinstance(m.encoder, OnnxTextEncoder))  # type: ignore[attr-defined]
         if precision == "int8":
-            modality.encoder = OnnxTextEncoder(eight_bits(modality.encoder.path.parent) / "encoder.onnx")  # type: ignore[attr-defined]
+            modality.encoder = OnnxTextEncoder(eight_bits(modality.encoder.path.parent) / ENCODER_NAME)  # type: ignore[attr-defined]
         alone = model.head_proba(modality.name, modality.encode(test.listings).features)
         fused = model.scores(test.listings).fused
         answers[precision] = (alone.argmax(axis=1), fused.argmax(axis=1))

@@ -11,6 +11,9 @@ import numpy as np
 
 from rayon.errors import ModelError
 
+ENCODER_NAME = "encoder.onnx"
+"""Name of the file in a folder that holds an exported encoder."""
+
 KNOWN = frozenset({"layout", "size", "scale", "mean", "std", "input", "output", "source"})
 """The settings that there are; `OnnxImageEncoder` says what they mean."""
 
@@ -64,7 +67,17 @@ def check_settings(settings: Mapping[str, Any], path: Path) -> Mapping[str, Any]
             raise wrong(key, "a list of three numbers")
     if any(value <= 0 for value in settings.get("std", [1])):
         raise wrong("std", "a list of three positive numbers")
+    check_source(settings, f"image encoder {path}")
     return settings
+
+
+def check_source(settings: Mapping[str, Any], what: str) -> None:
+    """Refuse, with a `ModelError`, a ``source`` that does not name the weights; ``what`` has it."""
+    source = settings.get("source") or {"name": ""}
+    if not isinstance(source, Mapping) or not all(isinstance(value, str | bool) for value in source.values()):
+        raise ModelError(f"The setting 'source' of the {what} is not an object of texts", f"It is {source!r}")
+    if "name" not in source:
+        raise ModelError(f"The setting 'source' of the {what} has no name", f"It is {source!r}")
 
 
 def _is_number(value: Any) -> bool:

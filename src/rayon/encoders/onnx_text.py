@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rayon.data.listings import Listing
 from rayon.data.readable import readable
 from rayon.encoders.onnx_session import first_line, open_network
-from rayon.encoders.onnx_settings import read_sidecar
+from rayon.encoders.onnx_settings import check_source, read_sidecar
 from rayon.encoders.tokens import encode_tokens, open_tokenizer, padding_id
 from rayon.errors import ModelError
 
@@ -49,7 +49,9 @@ PREPROCESSING = "plain-1"
 def plain_text(listing: Listing) -> str:
     """What networks read of a listing: title and description, as people would read them, in one line."""
     parts = (listing.designation[:MAX_CHARS], listing.description[:MAX_CHARS])
-    return ". ".join(" ".join(readable(part).split()) for part in parts if part.strip())
+    text = ". ".join(" ".join(readable(part).split()) for part in parts if part.strip())
+    # Lone surrogates, which JSON can bring, are no text to tokenizers.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class OnnxTextEncoder:
@@ -176,6 +178,7 @@ class OnnxTextEncoder:
                 f"{LONGEST}",
                 f"It is {length!r}",
             )
+        check_source(settings, f"text encoder {self.path}")
         return dict(settings)
 
     def _open_tokenizer(self) -> tuple[Any, str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal, overload
 
 from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_settings import ENCODER_NAME
 from rayon.encoders.onnx_text import DEFAULT_LENGTH, OnnxTextEncoder
-from rayon.encoders.weights import Weights
+from rayon.encoders.weights import PREFIX, Weights
 from rayon.errors import ModelError
 
 Precision = Literal["fp32", "int8"]
@@ -65,16 +66,8 @@ def export_pretrained(
     name = f"{part}-{weights.sha256[:24]}-{precision}{length}-v{_VERSION}"
     place = workspace / "exported" / name
     if not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
-        try:
-            write_pretrained(part, weights, draft, precision, max_length)
-            draft.chmod(0o755)
-            if not place.is_dir():  # another process may have been quicker
-                draft.rename(place)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    path = place / "encoder.onnx"
+        write_pretrained(part, weights, place, precision, max_length)
+    path = place / ENCODER_NAME
     return OnnxTextEncoder(path) if part == "text" else OnnxImageEncoder(path)
 
 
@@ -102,24 +95,45 @@ def write_pretrained(
     precision: Precision = "fp32",
     max_length: int = DEFAULT_LENGTH,
 ) -> OnnxTextEncoder | OnnxImageEncoder:
-    """Write the encoder of some weights into a folder, and open it; see `export_pretrained`."""
+    """Write the encoder of some weights to a folder, as a whole or not at all, and open it.
+
+    Parameters
+    ----------
+    folder
+        Made by this; one that is there already stays as it is, unless it is empty.
+    part, weights, precision, max_length
+        As in `export_pretrained`, which names the errors as well.
+    """
     from rayon.encoders.deep.extra import require_deep
 
-    require_deep(f"The encoder hf:{weights.name}")
+    require_deep(f"The encoder {PREFIX}{weights.name}")
     from rayon.encoders.deep.image_networks import PretrainedImage
     from rayon.encoders.deep.onnx_export import export_image, export_text
     from rayon.encoders.deep.text_networks import PretrainedText, pretrained_tokenizer
 
-    if part == "image":
-        return export_image(
-            PretrainedImage(weights.folder), folder, precision=precision, source=weights.source()
-        )
-    network = PretrainedText(weights.folder)
-    return export_text(
-        network,
-        pretrained_tokenizer(weights.folder),
-        folder,
-        max_length=min(max_length, int(network.longest)),
-        precision=precision,
-        source=weights.source(),
-    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        if part == "image":
+            image = PretrainedImage(weights.folder)
+            export_image(image, draft, precision=precision, source=weights.source())
+        else:
+            text = PretrainedText(weights.folder)
+            export_text(
+                text,
+                pretrained_tokenizer(weights.folder),
+                draft,
+                max_length=min(max_length, text.longest),
+                precision=precision,
+                source=weights.source(),
+            )
+        draft.chmod(0o755)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not (folder / ENCODER_NAME).is_file():  # where it is, another process was quicker
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    path = folder / ENCODER_NAME
+    return OnnxTextEncoder(path) if part == "text" else OnnxImageEncoder(path)

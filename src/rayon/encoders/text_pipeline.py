@@ -67,7 +67,7 @@ def _encode_chunk(
 ) -> NDArray[np.float32]:
     if store is None:
         return encoder.encode_texts(texts)
-    keys = [content_key(text.encode("utf-8", "surrogatepass")) for text in texts]
+    keys = [content_key(text.encode()) for text in texts]
     known = store.get(keys)
     known = {key: vector for key, vector in known.items() if vector.shape == (encoder.dimension,)}
     fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}

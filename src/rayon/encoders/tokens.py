@@ -40,9 +40,7 @@ def open_tokenizer(data: bytes, max_length: int, path: Path) -> Any:
 
 def encode_tokens(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     """Tokens of each text, those that mark beginning and end included."""
-    # Lone surrogates, which JSON can bring, are no text to the library.
-    readable = [text if text.isascii() else text.encode("utf-8", "replace").decode() for text in texts]
-    return [found.ids for found in tokenizer.encode_batch(readable)]
+    return [found.ids for found in tokenizer.encode_batch(list(texts))]
 
 
 def padding_id(tokenizer: Any) -> int:

@@ -12,7 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rayon.encoders.base import ImageEncoder, TextEncoder
+from rayon.encoders.deep.extra import require_deep
 from rayon.encoders.image_encoders import create_image_encoder, image_encoder_from_spec
+from rayon.encoders.onnx_settings import ENCODER_NAME
 from rayon.encoders.onnx_text import OnnxTextEncoder
 from rayon.encoders.pipeline import available_cores
 from rayon.encoders.pretrained import export_pretrained
@@ -161,7 +163,6 @@ def _add_text(
     name = _name(TEXT, chosen, parts.names)
     weights = _weights(chosen, options)
     if chosen == CONV1D or (weights and options.finetune):
-        _require_deep(chosen)
         parts.networks.append(TextNetwork(name, weights, options.training, options.workspace))
         return
     encoder = chosen
@@ -188,7 +189,6 @@ def _add_image(
     name = _name(IMAGE, chosen, parts.names)
     weights = _weights(chosen, options)
     if chosen == CNN or (weights and options.finetune):
-        _require_deep(chosen)
         parts.networks.append(ImageNetwork(name, weights, options.training, options.workspace, threads))
         return
     encoder = chosen
@@ -202,15 +202,11 @@ def _add_image(
 
 
 def _weights(chosen: Any, options: NetworkOptions) -> Weights | None:
-    if not isinstance(chosen, str) or not chosen.startswith(PREFIX):
-        return None
-    return options.store.find(chosen)
-
-
-def _require_deep(chosen: str) -> None:
-    from rayon.encoders.deep.extra import require_deep
-
-    require_deep(f"Training the encoder {chosen}")
+    """Pretrained weights, if asked for; the extra is required before anything is fetched for it."""
+    pretrained = isinstance(chosen, str) and chosen.startswith(PREFIX)
+    if pretrained or chosen in (CONV1D, CNN):
+        require_deep(f"The encoder {chosen}")
+    return options.store.find(chosen) if pretrained else None
 
 
 def _name(part: str, chosen: Any, taken: Sequence[str]) -> str:
@@ -219,7 +215,7 @@ def _name(part: str, chosen: Any, taken: Sequence[str]) -> str:
         return part
     if isinstance(chosen, str | Path):
         path = Path(str(chosen).removeprefix(PREFIX).partition("@")[0])
-        word = path.parent.name if path.name == "encoder.onnx" else path.name.removesuffix(".onnx")
+        word = path.parent.name if path.name == ENCODER_NAME else path.name.removesuffix(".onnx")
     else:
         word = chosen.name
     slug = re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_")[:_LONGEST_NAME] or "other"

@@ -17,7 +17,7 @@ from rayon.errors import ModelError
 CNN_SIZE = 96
 """Side in pixels of the pictures that the network from scratch looks at."""
 
-_TOWERS = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel", "siglip2": "Siglip2VisionModel"}
+_TOWERS = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel"}
 """Models of text and pictures, of which only the half that sees is taken."""
 
 
@@ -50,18 +50,19 @@ class PretrainedImage(nn.Module):
                 folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
             )
         except Exception as error:  # transformers raises whatever its parts raise
-            raise ModelError(
-                f"{folder} holds no image encoder that can be loaded ({first_line(error)})",
-                "Check it with: rayon encoders verify",
-            ) from None
+            raise _not_loaded(folder, error) from None
         if self.backbone.main_input_name != "pixel_values":
             raise ModelError(
                 f"{folder} holds a {self.backbone.config.model_type} model, which looks at no pictures", ""
             )
         self.backbone.float()
         self.size, self.mean, self.std = _picture_settings(folder, self.backbone.config)
-        with torch.no_grad():
-            self.dimension = int(self.eval()(torch.zeros(1, 3, self.size, self.size)).shape[1])
+        try:
+            with torch.no_grad():
+                blank = torch.zeros(1, 3, self.size, self.size)
+                self.dimension = int(self.train(False)(blank).shape[1])
+        except Exception as error:  # it wants more than pixels, or other ones
+            raise _not_loaded(folder, error) from None
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Vectors `[n, d]` of normalised pixels `[n, 3, size, size]`."""
@@ -71,6 +72,13 @@ class PretrainedImage(nn.Module):
             return torch.flatten(pooled, 1)
         states = answer.last_hidden_state
         return states.mean(dim=(2, 3)) if states.ndim == 4 else states.mean(dim=1)
+
+
+def _not_loaded(folder: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{folder} holds no image encoder that can be loaded ({first_line(error)})",
+        "Check it with: rayon encoders verify",
+    )
 
 
 class CnnImage(nn.Module):

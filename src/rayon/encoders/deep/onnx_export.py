@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_settings import ENCODER_NAME
 from rayon.encoders.onnx_text import TOKENIZER_FILE, OnnxTextEncoder
 from rayon.errors import ModelError
 
 Precision = Literal["fp32", "int8"]
 
-ENCODER_NAME = "encoder.onnx"
 TOLERANCE = 1e-3
 """Largest relative distance of an exported vector from the network's own."""
+
+ROUNDING = 0.25
+"""Largest relative distance of a vector in eight bits from the same in 32."""
 
 _BLOCK = 128
 _OPSET = 18
@@ -76,7 +79,7 @@ def export_text(
         When the network cannot be exported, or the file does not give what the network gives.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    network = network.float().cpu().eval()
+    network = network.float().cpu().train(False)
     path = folder / ENCODER_NAME
     (folder / TOKENIZER_FILE).write_text(tokenizer, encoding="utf-8")
     ids = torch.ones((2, 8), dtype=torch.int64)
@@ -91,10 +94,10 @@ def export_text(
             network(torch.tensor([found]), torch.ones((1, len(found)), dtype=torch.int64)).numpy()[0]
             for found in ids_of
         ]
-    _compare(encoder.encode_texts(_EXAMPLES), np.stack(expected), path)
+    _compare(encoder.encode_texts(_EXAMPLES), np.stack(expected), path, TOLERANCE)
+    path.with_name(f"{path.name}.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
     if precision == "int8":
         _quantise(path)
-    path.with_name(f"{path.name}.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
     return OnnxTextEncoder(path, threads=threads)
 
 
@@ -107,7 +110,7 @@ def export_image(
 ) -> OnnxImageEncoder:
     """Write ``encoder.onnx`` and its settings into a folder, and open them; see `export_text`."""
     folder.mkdir(parents=True, exist_ok=True)
-    network = network.float().cpu().eval()
+    network = network.float().cpu().train(False)
     size, mean, std = (getattr(network, name) for name in ("size", "mean", "std"))
     path = folder / ENCODER_NAME
     # Pictures go through one at a time, and some networks cannot be exported otherwise.
@@ -120,13 +123,13 @@ def export_image(
         "source": dict(source or {}),
     }
     encoder = OnnxImageEncoder(path, settings=settings)
-    pictures = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+    pictures = _pictures(size)
     with torch.inference_mode():
         expected = network(normalised(pictures, mean, std)).numpy()
-    _compare(encoder.encode(pictures), expected, path)
+    _compare(encoder.encode(pictures), expected, path, TOLERANCE)
+    path.with_name(f"{path.name}.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
     if precision == "int8":
         _quantise(path)
-    path.with_name(f"{path.name}.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
     return OnnxImageEncoder(path)
 
 
@@ -202,9 +205,21 @@ def _attend_plainly(network: nn.Module) -> bool:
     return True
 
 
-def _compare(given: NDArray[np.float32], expected: NDArray[np.float32], path: Path) -> None:
+def _pictures(size: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+
+
+def _example_vectors(path: Path) -> NDArray[np.float32]:
+    """What an exported encoder, with its settings beside it, gives for a few examples."""
+    if (path.parent / TOKENIZER_FILE).is_file():
+        return OnnxTextEncoder(path).encode_texts(_EXAMPLES)
+    encoder = OnnxImageEncoder(path)
+    return encoder.encode(_pictures(encoder.input_size))
+
+
+def _compare(given: NDArray[np.float32], expected: NDArray[np.float32], path: Path, tolerance: float) -> None:
     distance = np.linalg.norm(given - expected, axis=1) / (np.linalg.norm(expected, axis=1) + 1e-6)
-    if not (distance <= TOLERANCE).all():
+    if not (distance <= tolerance).all():
         raise ModelError(
             f"{path} does not give what the network gives (distance {distance.max():.2g})",
             "Use another encoder, and report this",
@@ -215,12 +230,12 @@ def _quantise(path: Path) -> None:
     """Keep weights of matrix products in eight bits, a scale for each block of them.
 
     Activations are rounded block by block too, so that a vector does not depend on what else is encoded
-    with it, as it would with one scale a batch.
+    with it, as it would with one scale a batch. What comes out is compared with what went in.
     """
     import onnx
     from onnxruntime.quantization import matmul_nbits_quantizer, quant_utils
 
-    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
+    before = _example_vectors(path)
     config = matmul_nbits_quantizer.DefaultWeightOnlyQuantConfig(
         block_size=_BLOCK,
         is_symmetric=True,
@@ -233,6 +248,7 @@ def _quantise(path: Path) -> None:
         quantizer = matmul_nbits_quantizer.MatMulNBitsQuantizer(onnx.load(path), algo_config=config)
         quantizer.process()
         quantizer.model.save_model_to_file(str(path), False)
+    _compare(_example_vectors(path), before, path, ROUNDING)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from rayon.errors import ModelError
 VOCABULARY = 30_000
 """Pieces of words that a network from scratch knows at the most."""
 
-_SMALLEST_LENGTH = 16
+_UNBOUNDED = 10**6
 _UNKNOWN = "[UNK]"
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _TOKENIZER_HINT = "It takes a tokenizer.json; transformers writes one with AutoTokenizer(...).save_pretrained"
@@ -54,16 +54,23 @@ class PretrainedText(nn.Module):
             raise ModelError(f"{folder} holds a {config.model_type} model, which reads no text", "")
         self.backbone.float()
         self.dimension = int(config.hidden_size)
-        positions = getattr(config, "max_position_embeddings", None) or 10**6
-        padding = getattr(config, "pad_token_id", None) or 0
-        # RoBERTa and its kin count positions from the padding's number on.
-        self.longest = max(_SMALLEST_LENGTH, positions - padding - 1) if padding else positions
+        self.longest = _positions(self.backbone)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Vectors `[n, d]` of tokens `[n, t]`."""
         states = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weight = attention_mask.unsqueeze(-1).to(states.dtype)
         return (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+def _positions(backbone: nn.Module) -> int:
+    """Tokens that a transformer has positions for."""
+    for name, module in backbone.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # RoBERTa and its kin count positions from behind the padding's number on.
+            offset = 0 if module.padding_idx is None else module.padding_idx + 1
+            return int(module.num_embeddings) - offset
+    return int(getattr(backbone.config, "max_position_embeddings", None) or _UNBOUNDED)
 
 
 class Conv1dText(nn.Module):
