@@ -87,7 +87,7 @@ def _kept_from_networks(model: dict[str, Any]) -> list[str]:
     if "curves" not in model or scored == model["data"]["trusted"]:
         return []
     return [
-        f"- {scored:,} of these could be scored by a network that never saw them: calibration, threshold "
+        f"- {scored:,} of these could be scored by a model that never saw them: calibration, threshold "
         "and figures rest on them alone"
     ]
 

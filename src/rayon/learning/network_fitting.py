@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from rayon.learning.finetuning.head import LinearHead
 from rayon.learning.finetuning.modality import Learned, Lesson, TrainableModality
 from rayon.learning.finetuning.settings import SMALL, NetworkTraining
 from rayon.learning.modalities import Encoded, Modality
+
+_LOG = logging.getLogger(__name__)
 
 HELD_OUT = 0.1
 """Share of the listings that a network trained once never sees."""
@@ -97,7 +101,7 @@ def fit_network(
     progress: Progress,
     on_epoch: OnEpoch,
 ) -> FittedNetwork | None:
-    """Train a network and score what it has not seen; ``None`` where no listing has its part.
+    """Train a network and score what it has not seen; ``None`` where it cannot learn, or not be scored.
 
     Parameters
     ----------
@@ -112,6 +116,7 @@ def fit_network(
     """
     rows = network.usable(material.listings)
     if len(np.unique(material.y[rows])) < 2:
+        _left_out(network, "fewer than two codes have listings for it", [])
         return None
     rounds = [*np.unique(material.folds[rows]).tolist(), None] if held_out is None else [None]
     proba = np.full((len(material.y), material.n_classes), np.nan)
@@ -122,14 +127,28 @@ def fit_network(
             outside = material.folds == fold
         teach = rows[~outside[rows]]
         scored = rows[outside[rows] & material.trusted[rows]]
-        if fold is not None and (not len(scored) or len(np.unique(material.y[teach])) < 2):
+        can_learn = len(np.unique(material.y[teach])) > 1
+        if fold is not None and not (can_learn and len(scored)):
             continue
+        if not can_learn:
+            _left_out(network, "there is too little that it could learn from", folders)
+            return None
         learned = _train(network, material, teach, (number, len(rounds)), progress, on_epoch)
         folders.append(learned.folder)
         encoded = _encode(learned.modality, material.listings, scored)
         if len(encoded.rows):
             proba[encoded.rows] = learned.head.predict_proba(encoded.features)
+    if np.isnan(proba[:, 0]).all():
+        # It would be served on nobody's word.
+        _left_out(network, "none of the listings that it has not seen could be scored", folders)
+        return None
     return FittedNetwork(learned.modality, learned.head, encoded, proba, learned.curve, folders)
+
+
+def _left_out(network: TrainableModality, why: str, folders: Sequence[Path]) -> None:
+    for folder in folders:
+        rmtree(folder, ignore_errors=True)
+    _LOG.warning("The network %s is left out: %s", network.name, why)
 
 
 def _train(

@@ -17,9 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from rayon.errors import TrainingError
+
 CHECKPOINT_FILE = "checkpoint.safetensors"
 BEST_FILE = "best.safetensors"
-_PARTS = ("network", "head")
+_PREFIXES = ("network.", "head.")
 
 
 def save_checkpoint(
@@ -44,20 +46,22 @@ def load_checkpoint(
     if found is None:
         return None
     tensors, state = found
-    try:
-        _load_weights(tensors, network, head)
-        for index, parameter in enumerate(_parameters(optimizer)):
-            prefix = f"optimizer.{index}."
-            optimizer.state[parameter] = {
-                name.removeprefix(prefix): tensor.to(parameter.device)
-                for name, tensor in tensors.items()
-                if name.startswith(prefix)
-            }
-        torch.set_rng_state(tensors["random"])
-        if "random_cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["random_cuda"])
-    except (KeyError, RuntimeError):
+    parameters = _parameters(optimizer)
+    averages = [_part(tensors, f"optimizer.{index}.") for index in range(len(parameters))]
+    # All of it is looked at first: what is half loaded is neither the old training nor a new one.
+    fits = "random" in tensors and all(
+        tensor.shape in (parameter.shape, ())
+        for parameter, found in zip(parameters, averages, strict=True)
+        for tensor in found.values()
+    )
+    if not fits or not _fit(tensors, network, head):
         return None
+    _load_weights(tensors, network, head)
+    for parameter, average in zip(parameters, averages, strict=True):
+        optimizer.state[parameter] = {name: t.to(parameter.device) for name, t in average.items()}
+    torch.set_rng_state(tensors["random"])
+    if "random_cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random_cuda"])
     return state
 
 
@@ -67,26 +71,44 @@ def save_best(folder: Path, network: nn.Module, head: nn.Module) -> None:
 
 
 def load_best(folder: Path, network: nn.Module, head: nn.Module) -> None:
-    """Put the weights that did best back into the network."""
+    """Put the weights that did best back into the network.
+
+    Raises
+    ------
+    TrainingError
+        When they are not there any more: another process has trained in the same folder.
+    """
     found = _read(folder / BEST_FILE)
-    if found is not None:
-        _load_weights(found[0], network, head)
+    if found is None or not _fit(found[0], network, head):
+        raise TrainingError(
+            f"The best weights are gone from {folder}",
+            "Has another training of the same been going on? Train again",
+        )
+    _load_weights(found[0], network, head)
 
 
 def _weights(network: nn.Module, head: nn.Module) -> dict[str, Tensor]:
     return {
-        f"{part}.{name}": tensor.detach().cpu().clone().contiguous()
-        for part, module in zip(_PARTS, (network, head), strict=True)
+        f"{prefix}{name}": tensor.detach().cpu().clone().contiguous()
+        for prefix, module in zip(_PREFIXES, (network, head), strict=True)
         for name, tensor in module.state_dict().items()
     }
 
 
+def _fit(tensors: Mapping[str, Tensor], network: nn.Module, head: nn.Module) -> bool:
+    """Whether these are weights of such a network."""
+    shapes = {name: tensor.shape for name, tensor in _weights(network, head).items()}
+    stored = {name: t.shape for name, t in tensors.items() if name.startswith(_PREFIXES)}
+    return shapes == stored
+
+
 def _load_weights(tensors: Mapping[str, Tensor], network: nn.Module, head: nn.Module) -> None:
-    for part, module in zip(_PARTS, (network, head), strict=True):
-        prefix = f"{part}."
-        module.load_state_dict(
-            {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-        )
+    for prefix, module in zip(_PREFIXES, (network, head), strict=True):
+        module.load_state_dict(_part(tensors, prefix))
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def _averages(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

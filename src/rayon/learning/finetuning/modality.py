@@ -10,20 +10,25 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rayon.data.image import PREPROCESSING, read_image
 from rayon.data.listings import ImageSource, Listing
 from rayon.data.splits import grouped_holdout
+from rayon.encoders.cache import content_key
 from rayon.encoders.onnx import OnnxImageEncoder
+from rayon.encoders.onnx_settings import ENCODER_NAME
+from rayon.encoders.onnx_text import PREPROCESSING as PLAIN_TEXT
 from rayon.encoders.onnx_text import OnnxTextEncoder, plain_text
 from rayon.encoders.tokens import encode_tokens, mask_id, open_tokenizer, padding_id
 from rayon.encoders.weights import Weights
-from rayon.errors import ModelError, TrainingError
+from rayon.errors import ImageError, ModelError, TrainingError
 from rayon.learning.finetuning.head import LinearHead
 from rayon.learning.finetuning.settings import NetworkTraining, Precision
 from rayon.learning.modalities import ImageModality, Modality, TextModality
@@ -32,6 +37,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rayon.learning.finetuning.examples import Examples
+
+_VERSION = 1
+"""Raised by one whenever the same training would give another network."""
 
 FINISHED = "finished.json"
 HEAD_FILE = "head.npz"
@@ -71,16 +79,8 @@ class Lesson:
 
     def of(self, rows: NDArray[np.int64]) -> Lesson:
         """The same of some listings alone."""
-        return Lesson(
-            [self.listings[row] for row in rows],
-            self.y[rows],
-            self.n_classes,
-            self.groups[rows],
-            self.seed,
-            self.threads,
-            self.progress,
-            self.on_epoch,
-        )
+        listings = [self.listings[row] for row in rows]
+        return replace(self, listings=listings, y=self.y[rows], groups=self.groups[rows])
 
 
 class Learned(NamedTuple):
@@ -144,13 +144,13 @@ class TextNetwork:
     workspace: Path
 
     def usable(self, listings: Sequence[Listing]) -> NDArray[np.int64]:
-        """Rows of the listings with text."""
-        return np.array([i for i, listing in enumerate(listings) if listing.has_text], np.int64)
+        """Rows of the listings with text that a network can read."""
+        return np.array([i for i, listing in enumerate(listings) if plain_text(listing)], np.int64)
 
     def train(self, lesson: Lesson) -> Learned:
         """Train on the text of listings."""
         texts = [plain_text(listing) for listing in lesson.listings]
-        folder = _folder(self, lesson, [text.encode("utf-8", "replace") for text in texts])
+        folder = _folder(self, lesson, [text.encode() for text in texts])
         if not (folder / FINISHED).is_file():
             self._train(lesson, texts, folder)
         path = _exported(folder, self.training.precision)
@@ -184,7 +184,7 @@ class TextNetwork:
             encode_tokens(tokenizer, [""])[0],
             self.training.token_dropout,
         )
-        trained = _fit(self, network, examples, lesson, folder, _TEXT_EPOCHS if weights else _CONV1D_EPOCHS)
+        trained = _fit(self, network, examples, lesson, folder)
         export_text(
             trained.network,
             json_tokenizer,
@@ -231,7 +231,7 @@ class ImageNetwork:
             examples = ImageExamples(
                 sources, network.size, network.mean, network.std, pool, augmented=self.training.augment
             )
-            trained = _fit(self, network, examples, lesson, folder, _IMAGE_EPOCHS if weights else _CNN_EPOCHS)
+            trained = _fit(self, network, examples, lesson, folder)
         export_image(trained.network, folder, source=_source(self))
         _finish(folder, trained)
 
@@ -242,7 +242,6 @@ def _fit(
     examples: Examples,
     lesson: Lesson,
     folder: Path,
-    epochs: int,
 ) -> Any:
     from rayon.learning.finetuning.trainer import NetworkTask, computing_threads, train_network
 
@@ -259,7 +258,7 @@ def _fit(
         validate,
         part.training,
         lesson.seed,
-        part.training.epochs or epochs,
+        _epochs(part),
         rate,
         part.weights is not None,
         folder,
@@ -272,13 +271,21 @@ def _fit(
 
 def _split(lesson: Lesson, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows to learn from, and rows that say when to stop; near-duplicates on the same side."""
-    held = grouped_holdout(lesson.y, lesson.groups, share, random_state=lesson.seed)
-    teach, validate = np.flatnonzero(~held), np.flatnonzero(held)
-    if len(np.unique(lesson.y[teach])) < 2:
+    if len(np.unique(lesson.y)) < 2:
         raise TrainingError(
             "There are too few listings to train a network", "Add some, or use an encoder that is not trained"
         )
-    return teach, validate if len(validate) else teach
+    held = grouped_holdout(lesson.y, lesson.groups, share, random_state=lesson.seed)
+    if len(np.unique(lesson.y[~held])) < 2:
+        held[:] = False  # too few to say when to stop
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _epochs(part: TextNetwork | ImageNetwork) -> int:
+    scratch, pretrained = (
+        (_CNN_EPOCHS, _IMAGE_EPOCHS) if isinstance(part, ImageNetwork) else (_CONV1D_EPOCHS, _TEXT_EPOCHS)
+    )
+    return part.training.epochs or (pretrained if part.weights else scratch)
 
 
 def _seeded(make: Callable[[], Any], seed: int) -> Any:
@@ -297,17 +304,22 @@ def _source(part: TextNetwork | ImageNetwork) -> dict[str, Any]:
 
 def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence[bytes]) -> Path:
     """Where this very training is kept: the same data and options give the same folder."""
-    import torch
-
     options = part.training.to_dict()
     for name in ("device", "checkpoint_seconds", "held_out", "precision"):
         del options[name]
+    # What is not chosen follows from these, which another version may have otherwise.
+    options |= {
+        "epochs": _epochs(part),
+        "learning_rate": part.training.learning_rate or [_RATES, _SCRATCH_RATE],
+    }
     identity = [
+        _VERSION,
         options,
         _source(part),
         lesson.seed,
         lesson.n_classes,
-        torch.__version__,
+        [PLAIN_TEXT, PREPROCESSING],
+        [version(name) for name in ("torch", "transformers", "tokenizers")],
     ]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     digest.update(lesson.y.tobytes() + lesson.groups.tobytes())
@@ -322,17 +334,17 @@ def _exported(folder: Path, precision: Precision) -> Path:
         from rayon.encoders.deep.onnx_export import eight_bits
 
         folder = eight_bits(folder)
-    return folder / "encoder.onnx"
+    return folder / ENCODER_NAME
 
 
 def _picture_identity(source: ImageSource | None) -> bytes:
-    if source is None or isinstance(source, bytes):
-        return source or b""
+    """What tells one picture from another: its bytes, as copies of a catalogue are the same catalogue."""
+    if source is None:
+        return b""
     try:
-        state = source.stat()
-    except OSError:
-        return str(source).encode()
-    return f"{source} {state.st_size} {state.st_mtime_ns}".encode()
+        return content_key(read_image(source))
+    except ImageError as error:
+        return str(error).encode("utf-8", "replace")
 
 
 def _finish(folder: Path, trained: Any) -> None:

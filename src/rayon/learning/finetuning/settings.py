@@ -113,12 +113,22 @@ class NetworkTraining:
             When there is no such option, or its value is not what it takes.
         """
         kinds = {item.name: str(item.type) for item in fields(cls)}
-        found: dict[str, Any] = {}
-        for name, word in words.items():
-            if name not in kinds:
-                raise TrainingError(f"There is no training option {name!r}", f"Known are {', '.join(kinds)}")
-            found[name] = _value(name, word, kinds[name])
-        return cls(**found)
+        return cls.from_dict({name: _value(name, word, kinds.get(name, "")) for name, word in words.items()})
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> Self:
+        """Options by name; what is left out is as usual.
+
+        Raises
+        ------
+        TrainingError
+            When there is no such option, or its value is out of bounds.
+        """
+        known = [item.name for item in fields(cls)]
+        unknown = next((name for name in options if name not in known), None)
+        if unknown is not None:
+            raise TrainingError(f"There is no training option {unknown!r}", f"Known are {', '.join(known)}")
+        return cls(**options)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""

@@ -100,7 +100,7 @@ class _State:
     worse: int = 0
     loss: float = 0.0
     seen: int = 0
-    scale: float = 65536.0
+    scaler: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -171,9 +171,8 @@ class _Run:
         state = load_checkpoint(self.task.folder, self.network, self.head, self.optimizer)
         if state is not None:
             self.state = _State(**state)
-            self.scaler = torch.amp.GradScaler(
-                self.device.type, init_scale=self.state.scale, enabled=self.scaler.is_enabled()
-            )
+            if self.state.scaler:
+                self.scaler.load_state_dict(self.state.scaler)
             for figures in self.state.curve:
                 self.task.on_epoch(figures)
         saved = time.monotonic()
@@ -188,14 +187,14 @@ class _Run:
         if self.state.epoch < self.task.epochs:  # it ended early
             self.task.progress(total, total)
         load_best(self.task.folder, self.network, self.head)
-        network = self.network.float().cpu().eval()
+        network = self.network.float().cpu().train(False)
         weights = self.head.weight.detach().float().cpu().numpy().T.copy()
         return TrainedNetwork(
             network, weights, self.head.bias.detach().float().cpu().numpy(), self.state.curve
         )
 
     def _save(self) -> None:
-        self.state.scale = float(self.scaler.get_scale()) if self.scaler.is_enabled() else 1.0
+        self.state.scaler = self.scaler.state_dict()  # empty where nothing is scaled
         save_checkpoint(self.task.folder, vars(self.state), self.network, self.head, self.optimizer)
 
     def _epoch(self) -> Iterator[None]:
@@ -259,26 +258,27 @@ class _Run:
 
     def _end_epoch(self) -> None:
         task, state = self.task, self.state
-        loss, f1 = self._validate()
+        validated = self._validate()
         figures = {
             "epoch": state.epoch + 1,
             "loss": round(state.loss / max(1, state.seen), 5),
-            "validation_loss": round(loss, 5),
-            "validation_f1": round(f1, 5),
+            **validated,
             "learning_rate": task.rate * rate_share(state.step - 1, self.steps, task.settings.warmup),
         }
         state.curve.append(figures)
-        state.worse = 0 if f1 > state.best else state.worse + 1
-        if f1 > state.best:
-            state.best = f1
+        f1 = validated.get("validation_f1")
+        better = f1 is None or f1 > state.best  # without validation the last weights are as good as any
+        state.worse = 0 if better else state.worse + 1
+        if better:
+            state.best = state.best if f1 is None else f1
             save_best(task.folder, self.network, self.head)
         state.epoch, state.batch, state.loss, state.seen = state.epoch + 1, 0, 0.0, 0
         task.on_epoch(figures)
 
-    def _validate(self) -> tuple[float, float]:
-        """Mean loss and weighted F1 on the validation rows."""
-        self.network.eval()
-        self.head.eval()
+    def _validate(self) -> dict[str, float]:
+        """Mean loss and weighted F1 on the validation rows; nothing where none of them can be read."""
+        self.network.train(False)
+        self.head.train(False)
         rows = self.task.validate[np.argsort(self.task.examples.lengths[self.task.validate], kind="stable")]
         size = self.task.settings.batch_size * _SCORED_AT_ONCE
         scores: list[Tensor] = []
@@ -290,11 +290,12 @@ class _Run:
                     scores.append(self._logits(batch.inputs).float().cpu())
                     truth.append(self.task.y[batch.rows])
         if not scores:
-            return float("inf"), 0.0
+            return {}
         logits, y = torch.cat(scores), np.concatenate(truth)
         loss = float(nn.functional.cross_entropy(logits, torch.from_numpy(y)))
         found = logits.argmax(dim=1).numpy()
-        return loss, float(f1_score(y, found, average="weighted", zero_division=0))
+        f1 = float(f1_score(y, found, average="weighted", zero_division=0))
+        return {"validation_loss": round(loss, 5), "validation_f1": round(f1, 5)}
 
     def _logits(self, inputs: dict[str, Tensor]) -> Tensor:
         placed = {name: tensor.to(self.device, non_blocking=True) for name, tensor in inputs.items()}
