@@ -105,7 +105,7 @@ def retrain(
         text_encoder=text_encoder,
         image_encoder=image_encoder,
         finetune=finetune,
-        network=NetworkTraining.from_words(words).to_dict() if (words := network_words(network)) else None,
+        network=_chosen(network_words(network)),
         folds=folds,
         precision=precision,
         seed=seed,
@@ -169,6 +169,12 @@ def _given(catalogues: list[Path] | None, **options: Any) -> dict[str, Any]:
     return found
 
 
+def _chosen(words: dict[str, str]) -> dict[str, Any] | None:
+    """Those training options that were given, read and checked."""
+    options = NetworkTraining.from_words(words).to_dict()
+    return {name: options[name] for name in words} or None
+
+
 def _absolute(encoder: str) -> str:
     """An encoder's name as it is, a file or folder by its whole path."""
     prefix = PREFIX if encoder.startswith(PREFIX) else ""
@@ -180,7 +186,10 @@ def _absolute(encoder: str) -> str:
 def _recipe(retrainings: Retrainings, given: dict[str, Any]) -> RetrainingRecipe:
     if "catalogues" in given:
         return RetrainingRecipe(**given)
-    return replace(retrainings.last_recipe(), **given)
+    last = retrainings.last_recipe()
+    if "network" in given:
+        given = {**given, "network": {**(last.network or {}), **given["network"]}}
+    return replace(last, **given)
 
 
 def _need(settings: Settings, runner: Retrainer, actor: str) -> Need:

@@ -27,7 +27,7 @@ class RetrainingRecipe:
     folds, precision, seed, finetune
         See `rayon.learning.model.ProductClassifier`.
     network
-        How networks are trained, as `NetworkTraining` has it; ``None`` for as usual.
+        What was chosen of `NetworkTraining`; the rest is as usual.
     columns, images, encoding
         How to read the catalogues, see `rayon.data.loading.read_catalogue`.
     """
@@ -58,6 +58,12 @@ class RetrainingRecipe:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in found}
 
     @property
+    def encoders(self) -> list[str]:
+        """The text encoders, then the image encoders."""
+        both = (self.text_encoder, self.image_encoder)
+        return [one for some in both for one in ((some,) if isinstance(some, str) else some)]
+
+    @property
     def trusted_paths(self) -> list[Path]:
         """The trusted catalogues."""
         return [Path(path) for path in self.catalogues]
@@ -85,6 +91,6 @@ class RetrainingRecipe:
             threads=threads,
             random_state=self.seed,
             finetune=self.finetune,
-            network=NetworkTraining(**self.network) if self.network else None,
+            network=NetworkTraining.from_dict(self.network or {}),
             workspace=workspace,
         )
