@@ -257,6 +257,8 @@ def test_the_command_trains_and_the_service_learns_again(
     assert (recipe["finetune"], recipe["network"]["epochs"]) == (True, 1)
     again = rayon("retrain", "--json")
     assert json.loads(again.stdout)["recipe"] == recipe
+    changed = rayon("retrain", "--network", "max-length=12", "--json")
+    assert json.loads(changed.stdout)["recipe"]["network"] == {**recipe["network"], "max_length": 12}
 
     wrong = rayon("train", "shop.csv", "--out", "other", "--network", "epochs")
     assert wrong.returncode == 2

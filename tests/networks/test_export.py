@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from rayon.encoders.onnx import OnnxImageEncoder
 from rayon.encoders.onnx_text import OnnxTextEncoder
@@ -81,6 +82,27 @@ def test_a_tokenizer_of_sentencepiece_is_converted(tmp_path: Path) -> None:
     expected = AutoTokenizer.from_pretrained(folder)(["roman 12, table"])["input_ids"]
     assert encoder.token_ids(["roman 12, table"]) == expected
     assert np.isfinite(encoder.encode_texts(["roman"])).all()
+
+
+def test_as_many_tokens_are_read_as_there_are_positions(tmp_path: Path) -> None:
+    import transformers as t
+
+    from rayon.encoders.deep.text_networks import PretrainedText
+
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    small |= {"vocab_size": 99, "max_position_embeddings": 40, "pad_token_id": 3}
+    special = {"bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
+    networks = {
+        "bert": (t.BertModel(t.BertConfig(**small)), 40),
+        "roberta": (
+            t.RobertaModel(t.RobertaConfig(**small)),
+            36,
+        ),  # its first position is that behind padding
+        "modernbert": (t.ModernBertModel(t.ModernBertConfig(**small, **special)), 40),
+    }
+    for name, (network, positions) in networks.items():
+        network.save_pretrained(tmp_path / name)
+        assert PretrainedText(tmp_path / name).longest == positions
 
 
 def _vision_models():
@@ -156,6 +178,39 @@ def test_what_cannot_be_loaded_is_said(text_weights: Path, image_weights: Path, 
     (other / "config.json").write_text(json.dumps({**config, "hidden_size": 48}))
     with pytest.raises(ModelError, match=f"{other} holds no text encoder that can be loaded"):
         write_pretrained("text", weights_of(other, tmp_path), tmp_path / "d")
+
+
+def test_a_vision_model_that_wants_more_than_pixels_is_refused(tmp_path: Path) -> None:
+    import transformers as t
+
+    text = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    seen = {**text, "num_patches": 16, "patch_size": 8}
+    folder = tmp_path / "siglip2"
+    t.Siglip2Model(
+        t.Siglip2Config(text_config={**text, "vocab_size": 99}, vision_config=seen)
+    ).save_pretrained(folder)
+    with pytest.raises(ModelError, match=f"{folder} holds"):
+        write_pretrained("image", weights_of(folder, tmp_path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_encoder_that_eight_bits_spoil_is_not_written(text_weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "spoilt"
+    shutil.copytree(text_weights, folder)
+    tensors = load_file(folder / "model.safetensors")
+    # An input that is always zero has weights so large that all others of their block are rounded away.
+    for layer in (0, 1):
+        norm = f"encoder.layer.{layer}.attention.output.LayerNorm"
+        tensors[f"{norm}.weight"][0] = tensors[f"{norm}.bias"][0] = 0
+        tensors[f"encoder.layer.{layer}.intermediate.dense.weight"] *= 30
+        tensors[f"encoder.layer.{layer}.intermediate.dense.weight"][:, 0] = 1e6
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    weights = weights_of(folder, tmp_path)
+    write_pretrained("text", weights, tmp_path / "whole")
+    with pytest.raises(ModelError, match="does not give what the network gives"):
+        write_pretrained("text", weights, tmp_path / "out", "int8")
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".out-*"))
 
 
 def test_code_that_comes_with_weights_is_not_run(text_weights: Path, tmp_path: Path) -> None:

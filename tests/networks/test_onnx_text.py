@@ -101,6 +101,14 @@ def test_long_texts_are_cut_off(tmp_path: Path) -> None:
         ),
         ({"length": 9}, "The text encoder {} has an unknown setting 'length'"),
         (
+            {"source": {"revision": "1"}},
+            "The setting 'source' of the text encoder {} has no name",
+        ),
+        (
+            {"source": "camembert"},
+            "The setting 'source' of the text encoder {} is not an object of texts",
+        ),
+        (
             {"output": "pooled"},
             "The text encoder {} has the outputs ['states'], and the settings name 'pooled'",
         ),

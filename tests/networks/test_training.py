@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from rayon.data.splits import grouped_holdout
 from rayon.encoders.weights import WeightStore
 from rayon.errors import TrainingError
 from rayon.learning.finetuning.augmentation import augment
@@ -91,7 +93,21 @@ def _first_done(lines: list[str]) -> int:
     return next(row["done"] for line in lines if "done" in (row := json.loads(line)))
 
 
-def test_a_damaged_checkpoint_begins_anew(listings, tmp_path: Path) -> None:
+def _cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _with_another_average(path: Path) -> None:
+    with safe_open(path, "np") as file:
+        state = file.metadata()
+    tensors = load_file(path)
+    last = max(name for name in tensors if name.startswith("optimizer.") and tensors[name].ndim)
+    tensors[last] = np.zeros((7, 7), np.float32)
+    save_file(tensors, path, state)
+
+
+@pytest.mark.parametrize("damage", [_cut_off, _with_another_average])
+def test_a_damaged_checkpoint_begins_anew(listings, tmp_path: Path, damage) -> None:
     items, codes = listings(90)
     network = TextNetwork("text", None, QUICK, tmp_path / "a")
     expected = network.train(lesson_of(items, codes)).head.to_arrays()
@@ -104,9 +120,70 @@ def test_a_damaged_checkpoint_begins_anew(listings, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         begun.train(lesson_of(items, codes, progress=stop))
     (checkpoint,) = (tmp_path / "b").glob("training/*/checkpoint.safetensors")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    damage(checkpoint)
     found = begun.train(lesson_of(items, codes)).head.to_arrays()
     np.testing.assert_array_equal(found["weights"], expected["weights"])
+
+
+def test_best_weights_that_are_gone_are_missed(tmp_path: Path) -> None:
+    import torch
+
+    from rayon.learning.finetuning.checkpoint import BEST_FILE, load_best, save_best
+
+    network, head = torch.nn.Linear(3, 2), torch.nn.Linear(2, 2)
+    save_best(tmp_path, network, head)
+    load_best(tmp_path, network, head)
+    with pytest.raises(TrainingError) as caught:
+        load_best(tmp_path, torch.nn.Linear(4, 2), head)
+    assert caught.value.message == f"The best weights are gone from {tmp_path}"
+    assert caught.value.hint == "Has another training of the same been going on? Train again"
+    (tmp_path / BEST_FILE).unlink()
+    with pytest.raises(TrainingError, match="The best weights are gone"):
+        load_best(tmp_path, network, head)
+
+
+def test_pictures_that_moved_are_the_same_training(listings, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    items, codes = listings(30, images=tmp_path / "images")
+    network = ImageNetwork("image", None, replace(QUICK, epochs=1), tmp_path, threads=1)
+    first = network.train(lesson_of(items, codes)).folder
+    moved = shutil.copytree(tmp_path / "images", tmp_path / "moved")
+    others = [replace(item, image=moved / item.image.name) for item in items]
+    assert network.train(lesson_of(others, codes)).folder == first
+    shutil.copyfile(others[0].image, others[1].image)
+    assert network.train(lesson_of(others, codes)).folder != first
+
+
+def test_a_validation_that_nothing_can_be_read_of_is_left_out(listings, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    items, codes = listings(60, images=tmp_path / "images")
+    lesson = lesson_of(items, codes)
+    held = grouped_holdout(lesson.y, lesson.groups, QUICK.validation, random_state=lesson.seed)
+    for row in np.flatnonzero(held):
+        items[row].image.write_bytes(b"no picture")
+    network = ImageNetwork("image", None, replace(QUICK, epochs=4, patience=1), tmp_path, threads=1)
+    learned = network.train(lesson)
+    assert [sorted(figures) for figures in learned.curve] == [["epoch", "learning_rate", "loss"]] * 4
+    encoded = learned.modality.encode(items)
+    found = learned.head.predict_proba(encoded.features).argmax(axis=1)
+    assert np.mean(found == lesson.y[encoded.rows]) > 0.9  # the last weights, and not the first
+
+
+def test_two_listings_are_both_learned_from(listings, tmp_path: Path) -> None:
+    items, codes = listings(2)
+    training = replace(QUICK, epochs=30, validation=0.5)  # which would leave one to learn from
+    learned = TextNetwork("text", None, training, tmp_path).train(lesson_of(items, codes))
+    found = learned.head.predict_proba(learned.modality.encode(items).features)
+    assert found.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_texts_that_no_tokenizer_takes_do_not_end_a_training(listings, tmp_path: Path) -> None:
+    items, codes = listings(30)
+    items[3] = replace(items[3], designation="roman \ud800 policier")
+    items[4] = replace(items[4], designation="<br/>")
+    network = TextNetwork("text", None, replace(QUICK, epochs=1), tmp_path)
+    assert network.usable(items).tolist() == [n for n in range(30) if n != 4]
+    assert len(network.train(lesson_of(items, codes)).curve) == 1
 
 
 def test_training_ends_when_validation_no_longer_improves(listings, tmp_path: Path) -> None:

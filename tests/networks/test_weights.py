@@ -38,6 +38,7 @@ class Hub:
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
+        self.commit = COMMIT
         self.asked: list[str] = []
         hub = self
 
@@ -72,7 +73,12 @@ class Hub:
                     self._send(200, json.dumps(rows).encode())
                 else:
                     names = [{"rfilename": name} for name in hub.files]
-                    document = {"id": "shop/tiny", "modelId": "shop/tiny", "sha": COMMIT, "siblings": names}
+                    document = {
+                        "id": "shop/tiny",
+                        "modelId": "shop/tiny",
+                        "sha": hub.commit,
+                        "siblings": names,
+                    }
                     self._send(200, json.dumps(document).encode())
 
             def _file(self, name: str) -> None:
@@ -178,6 +184,15 @@ def test_weights_are_fetched_pinned_listed_and_checked(tmp_path: Path, hub: Hub)
     assert again.returncode == 0, again.stderr
     assert rayon(tmp_path, "verify").returncode == 0
 
+    # What is here and whole is not fetched again.
+    hub.asked.clear()
+    assert rayon(tmp_path, "pull", "shop/tiny@main", hub=hub.address).returncode == 0
+    assert not any("/resolve/" in path for path in hub.asked)
+    (place / "added.safetensors").write_bytes(b"")
+    checked = rayon(tmp_path, "verify")
+    assert checked.returncode == 3
+    assert "added.safetensors was added since it was fetched. Remove that file" in checked.stdout
+
 
 @pytest.mark.proof
 def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
@@ -189,6 +204,14 @@ def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     ]
     revision = rayon(tmp_path, "pull", "shop/tiny@other", hub=hub.address)
     assert "Error: shop/tiny has no revision other." in revision.stderr
+    for name in ("shop/ti--ny", "shop/a..b", "shop/tiny.git"):
+        wrong = rayon(tmp_path, "pull", name, hub=hub.address)
+        assert wrong.returncode == 2
+        assert f"Error: '{name}' is no name on the Hugging Face hub." in wrong.stderr
+    hub.commit = "../../elsewhere"
+    lying = rayon(tmp_path, "pull", "shop/tiny", hub=hub.address)
+    assert "Error: The hub answers '../../elsewhere' for the commit of shop/tiny." in lying.stderr
+    hub.commit = COMMIT
     del hub.files["model.safetensors"]
     pickled = rayon(tmp_path, "pull", "shop/tiny", hub=hub.address)
     assert "Error: shop/tiny has no weights as safetensors." in pickled.stderr
@@ -244,3 +267,18 @@ def test_a_manifest_cannot_name_files_elsewhere(tmp_path: Path) -> None:
     (place / MANIFEST).write_text("[]")
     with pytest.raises(ModelError, match="cannot be read"):
         WeightStore(place.parent).find("shop/tiny")
+
+
+def test_what_is_broken_in_the_store_hides_nothing_else(tmp_path: Path) -> None:
+    store = WeightStore(tmp_path / "store")
+    for name in ("shop--tiny@1", "shop--other@1", ".pull-begun"):
+        place = write_weights(store.folder / name)
+        owner, _, rest = name.partition("@")[0].partition("--")
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(place.iterdir())}
+        document = {"name": f"{owner}/{rest}", "revision": "1", "files": files}
+        (place / MANIFEST).write_text(json.dumps(document))
+    (store.folder / "shop--other@1" / MANIFEST).write_text("[]")
+    assert store.find("hf:shop/tiny").folder == store.folder / "shop--tiny@1"
+    assert [path.name for path in store.places()] == ["shop--other@1", "shop--tiny@1"]
+    with pytest.raises(ModelError, match="cannot be read"):
+        store.find("shop/other")
