@@ -433,11 +433,14 @@ def test_the_first_retraining_is_explained_and_a_second_at_once_is_not_offered(
     page = visit("admin", "/models/retrainings")
     expect(page.get_by_text("rayon retrain CATALOGUE")).to_be_visible()
     assert page.get_by_role("button", name="Start a retraining").count() == 0
-    waiting = served.retrainings.request("ann", "first", "hand", RetrainingRecipe(("/shop",)))
+    recipe = RetrainingRecipe(("/shop",), text_encoder=("ngrams", "conv1d"))
+    waiting = served.retrainings.request("ann", "first", "hand", recipe)
     page.reload()
     page.get_by_role("link", name="Follow it").click()
     assert page.url.endswith(f"/models/retrainings/{waiting.id}")
     expect(page.get_by_role("heading", name="Retraining")).to_be_visible()
+    page.goto("/models/retrainings")
+    expect(page.get_by_text("ngrams, conv1d, builtin")).to_be_visible()
 
 
 @pytest.mark.proof
