@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +94,39 @@ def test_a_killed_training_goes_on_to_the_same_result(
 
 def _first_done(lines: list[str]) -> int:
     return next(row["done"] for line in lines if "done" in (row := json.loads(line)))
+
+
+def test_two_processes_do_not_train_in_one_folder(listings, tmp_path: Path) -> None:
+    items, codes = listings(30)
+    network = TextNetwork("text", None, QUICK, tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(done: int, total: int) -> None:
+        begun.set()
+        assert go_on.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(network.train, lesson_of(items, codes, progress=wait))
+        assert begun.wait(60)
+        with pytest.raises(TrainingError) as caught:
+            network.train(lesson_of(items, codes))
+        go_on.set()
+        folder = first.result(60).folder
+    assert caught.value.message == f"The same training is going on in another process, in {folder}"
+    assert caught.value.hint == "Wait for it, or end it"
+    assert network.train(lesson_of(items, codes)).folder == folder
+
+
+def test_trainings_that_nobody_went_on_with_are_removed(listings, tmp_path: Path) -> None:
+    items, codes = listings(30)
+    network = TextNetwork("text", None, replace(QUICK, epochs=1), tmp_path)
+    for name, days in (("text-old", 31), ("text-new", 29)):
+        folder = tmp_path / "training" / name
+        folder.mkdir(parents=True)
+        (folder / "checkpoint.safetensors").write_bytes(b"")
+        os.utime(folder, (time.time() - days * 86400,) * 2)
+    made = network.train(lesson_of(items, codes)).folder
+    assert sorted((tmp_path / "training").iterdir()) == sorted([tmp_path / "training" / "text-new", made])
 
 
 def _cut_off(path: Path) -> None:

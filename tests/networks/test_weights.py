@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -204,6 +205,10 @@ def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     ]
     revision = rayon(tmp_path, "pull", "shop/tiny@other", hub=hub.address)
     assert "Error: shop/tiny has no revision other." in revision.stderr
+    store = tmp_path / "networks" / "pretrained"
+    for name, days in ((".pull-old", 8), (".pull-new", 6)):
+        (store / name).mkdir(parents=True, exist_ok=True)
+        os.utime(store / name, (time.time() - days * 86400,) * 2)
     for name in ("shop/ti--ny", "shop/a..b", "shop/tiny.git"):
         wrong = rayon(tmp_path, "pull", name, hub=hub.address)
         assert wrong.returncode == 2
@@ -215,7 +220,7 @@ def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     del hub.files["model.safetensors"]
     pickled = rayon(tmp_path, "pull", "shop/tiny", hub=hub.address)
     assert "Error: shop/tiny has no weights as safetensors." in pickled.stderr
-    assert not list((tmp_path / "networks" / "pretrained").iterdir())
+    assert list(store.iterdir()) == [store / ".pull-new"]  # another process may be at it
 
 
 @pytest.mark.proof

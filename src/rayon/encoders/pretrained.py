@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal, overload
 
+from rayon.encoders.leftovers import remove_leftovers
 from rayon.encoders.onnx import OnnxImageEncoder
 from rayon.encoders.onnx_settings import ENCODER_NAME
 from rayon.encoders.onnx_text import DEFAULT_LENGTH, OnnxTextEncoder
@@ -15,6 +16,9 @@ from rayon.encoders.weights import PREFIX, Weights
 from rayon.errors import ModelError
 
 Precision = Literal["fp32", "int8"]
+_FORGOTTEN = 86400.0
+"""Seconds after which what was exported in part is removed."""
+
 _VERSION = 1
 """Raised by one whenever the same weights would be exported in another way."""
 
@@ -112,6 +116,7 @@ def write_pretrained(
     from rayon.encoders.deep.text_networks import PretrainedText, pretrained_tokenizer
 
     folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder.parent, f".{folder.name}-*", _FORGOTTEN)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         if part == "image":

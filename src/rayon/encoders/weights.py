@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rayon.encoders.leftovers import remove_leftovers
 from rayon.errors import MissingExtraError, ModelError
 
 PREFIX = "hf:"
@@ -30,6 +31,9 @@ _LEFT_OUT = ("onnx/*", "openvino/*", "*/onnx/*", "training_args*", "optimizer*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _SUFFIXES = (".json", ".safetensors", ".txt", ".model")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_FORGOTTEN = 7 * 86400.0
+"""Seconds after which what was fetched in part is removed."""
+
 _NO_NETWORK = (
     "Fetch them where there is a network with `rayon encoders pull {name}`, and copy the folder here; "
     "or name a folder that holds config.json, the weights as safetensors and tokenizer.json"
@@ -126,6 +130,7 @@ class WeightStore:
 
     def _fetch(self, name: str, revision: str, commit: str, place: Path) -> Weights:
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder, ".pull-*", _FORGOTTEN)
         draft = Path(tempfile.mkdtemp(prefix=".pull-", dir=self.folder))
         try:
             _download(name, commit, draft)

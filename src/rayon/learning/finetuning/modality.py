@@ -31,6 +31,7 @@ from rayon.encoders.weights import Weights
 from rayon.errors import ImageError, ModelError, TrainingError
 from rayon.learning.finetuning.head import LinearHead
 from rayon.learning.finetuning.settings import NetworkTraining, Precision
+from rayon.learning.finetuning.workspace import training_folder
 from rayon.learning.modalities import ImageModality, Modality, TextModality
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class TrainableModality(Protocol):
         Raises
         ------
         TrainingError
-            When there is too little to learn from, or the training goes astray.
+            When there is too little to learn from, the training goes astray, or another process is at it.
         ModelError
             When weights cannot be loaded or the network cannot be exported.
         """
@@ -151,8 +152,9 @@ class TextNetwork:
         """Train on the text of listings."""
         texts = [plain_text(listing) for listing in lesson.listings]
         folder = _folder(self, lesson, [text.encode() for text in texts])
-        if not (folder / FINISHED).is_file():
-            self._train(lesson, texts, folder)
+        with training_folder(folder):
+            if not (folder / FINISHED).is_file():
+                self._train(lesson, texts, folder)
         path = _exported(folder, self.training.precision)
         encoder = OnnxTextEncoder(path, threads=lesson.threads)
         return _learned(TextModality(encoder, name=self.name), folder)
@@ -213,8 +215,9 @@ class ImageNetwork:
         """Train on the pictures of listings."""
         sources = [listing.image for listing in lesson.listings]
         folder = _folder(self, lesson, [_picture_identity(source) for source in sources])
-        if not (folder / FINISHED).is_file():
-            self._train(lesson, sources, folder)
+        with training_folder(folder):
+            if not (folder / FINISHED).is_file():
+                self._train(lesson, sources, folder)
         encoder = OnnxImageEncoder(_exported(folder, self.training.precision))
         return _learned(ImageModality(encoder, threads=self.threads, name=self.name), folder)
 
