@@ -93,9 +93,9 @@ def test_several_encoders_of_a_part_are_stacked_and_served_without_torch(
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("held_out", ["split", "folds"])
+@pytest.mark.parametrize(("held_out", "refit"), [("split", False), ("split", True), ("folds", False)])
 def test_held_out_listings_are_never_shown_to_a_network(
-    listings, tmp_path: Path, held_out: str, monkeypatch: pytest.MonkeyPatch
+    listings, tmp_path: Path, held_out: str, refit: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rayon.learning.finetuning.modality import Lesson, TextNetwork
 
@@ -107,11 +107,12 @@ def test_held_out_listings_are_never_shown_to_a_network(
         return train(self, lesson)
 
     monkeypatch.setattr(TextNetwork, "train", remember)
-    training = NetworkTraining(epochs=2, held_out=held_out, max_length=16)  # type: ignore[arg-type]
+    training = NetworkTraining(epochs=2, held_out=held_out, refit=refit, max_length=16)  # type: ignore[arg-type]
     model = fit(listings, tmp_path, text=["ngrams", "conv1d"], network=training)
     scored = model.cross_fitted_.y
     if held_out == "split":
-        assert len(shown) == 1
+        assert len(shown) == 1 + refit
+        assert len(shown[-1]) == 240 if refit else True
         assert 0 < len(scored) < 60
         assert len(scored) + len(shown[0]) == 240
     else:

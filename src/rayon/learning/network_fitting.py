@@ -110,7 +110,8 @@ def fit_network(
     material
         What it learns from.
     held_out
-        From `hold_out`. Where it is ``None``, a network is trained for each fold to score it, and one on all.
+        From `hold_out`. Where it is ``None``, a network is trained for each fold to score it, and one on all;
+        else one that scores these, and another on all if the network is to be refitted.
     progress, on_epoch
         Told how far the training is, and how good.
     """
@@ -118,17 +119,15 @@ def fit_network(
     if len(np.unique(material.y[rows])) < 2:
         _left_out(network, "fewer than two codes have listings for it", [])
         return None
-    rounds = [*np.unique(material.folds[rows]).tolist(), None] if held_out is None else [None]
+    rounds = _rounds(network.training, material, rows, held_out)
     proba = np.full((len(material.y), material.n_classes), np.nan)
     folders: list[Path] = []
-    for number, fold in enumerate(rounds):
-        outside = np.zeros(len(material.y), bool) if held_out is None else held_out
-        if fold is not None:
-            outside = material.folds == fold
+    for number, outside in enumerate(rounds):
+        last = number == len(rounds) - 1
         teach = rows[~outside[rows]]
         scored = rows[outside[rows] & material.trusted[rows]]
         can_learn = len(np.unique(material.y[teach])) > 1
-        if fold is not None and not (can_learn and len(scored)):
+        if not last and not (can_learn and len(scored)):
             continue
         if not can_learn:
             _left_out(network, "there is too little that it could learn from", folders)
@@ -143,6 +142,19 @@ def fit_network(
         _left_out(network, "none of the listings that it has not seen could be scored", folders)
         return None
     return FittedNetwork(learned.modality, learned.head, encoded, proba, learned.curve, folders)
+
+
+def _rounds(
+    training: NetworkTraining,
+    material: Material,
+    rows: NDArray[np.int64],
+    held_out: NDArray[np.bool_] | None,
+) -> list[NDArray[np.bool_]]:
+    """`bool[N]` for each training: what it does not see. The network of the last is the one that serves."""
+    everything_seen = np.zeros(len(material.y), bool)
+    if held_out is None:
+        return [*(material.folds == fold for fold in np.unique(material.folds[rows])), everything_seen]
+    return [held_out, everything_seen] if training.refit else [held_out]
 
 
 def _left_out(network: TrainableModality, why: str, folders: Sequence[Path]) -> None:

@@ -308,7 +308,7 @@ def _source(part: TextNetwork | ImageNetwork) -> dict[str, Any]:
 def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence[bytes]) -> Path:
     """Where this very training is kept: the same data and options give the same folder."""
     options = part.training.to_dict()
-    for name in ("device", "checkpoint_seconds", "held_out", "precision"):
+    for name in ("device", "checkpoint_seconds", "held_out", "refit", "precision"):
         del options[name]
     # What is not chosen follows from these, which another version may have otherwise.
     options |= {

@@ -54,6 +54,9 @@ class NetworkTraining:
         Where the probabilities for fusion, calibration and promise come from: ``"split"`` trains one network
         and holds a tenth of the listings out of it, ``"folds"`` cross-fits as for other heads, at the price
         of a training a fold and one more; ``"auto"`` is ``"folds"`` below 5,000 trusted listings.
+    refit
+        Whether, with ``held_out="split"``, the network that serves is trained once more, on everything. It
+        then answers a little better than the figures say, at the price of a second training.
     max_length
         Tokens of a listing that are read.
     augment
@@ -82,6 +85,7 @@ class NetworkTraining:
     patience: int = 3
     validation: float = 0.05
     held_out: HeldOut = "auto"
+    refit: bool = False
     max_length: int = 128
     augment: bool = True
     token_dropout: float = 0.0
