@@ -16,7 +16,8 @@ from rayon.cli.serve import HOST, PORT, run_service
 from rayon.data.catalogue import open_catalogue
 from rayon.data.sample import TRUTH, make_sample
 from rayon.errors import OutputError
-from rayon.learning.model import ProductClassifier, check_parameters
+from rayon.learning.checks import check_parameters
+from rayon.learning.model import ProductClassifier
 from rayon.learning.storage import cross_fitted_figures
 from rayon.operations.accounts import Accounts, Role
 from rayon.operations.inference import classify_catalogues

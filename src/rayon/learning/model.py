@@ -14,13 +14,13 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 
 from rayon.data.listings import Listing, as_listings
-from rayon.data.taxonomy import Taxonomy, sort_codes
+from rayon.data.taxonomy import Taxonomy
 from rayon.encoders.base import Features
 from rayon.encoders.pipeline import available_cores
-from rayon.errors import ListingError, NotFittedError, TrainingError
+from rayon.errors import ListingError, NotFittedError
+from rayon.learning.checks import check_parameters, check_sizes, checked_codes, seed_of, taxonomy_of
 from rayon.learning.crossfit import Progress, silent
 from rayon.learning.explain import Explanation, explain_listing
 from rayon.learning.factory import Chosen, NetworkOptions, make_parts
@@ -179,15 +179,15 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             When a code is not in the given taxonomy.
         """
         check_parameters(self.precision, self.folds)
-        seed = _seed(self.random_state)
-        items, given = as_listings(listings), _checked_codes(y)
-        _check_sizes(items, given)
+        seed = seed_of(self.random_state)
+        items, given = as_listings(listings), checked_codes(y)
+        check_sizes(items, given)
         extra, extra_codes = (
-            ([], []) if train_only is None else (as_listings(train_only[0]), _checked_codes(train_only[1]))
+            ([], []) if train_only is None else (as_listings(train_only[0]), checked_codes(train_only[1]))
         )
-        _check_sizes(extra, extra_codes)
+        check_sizes(extra, extra_codes)
         names = [str(code) for code in given + extra_codes]
-        self.taxonomy_ = _taxonomy_of(names, self.taxonomy)
+        self.taxonomy_ = taxonomy_of(names, self.taxonomy)
         codes = self.taxonomy_.codes
         whole_numbers = all(isinstance(code, int | np.integer) for code in given + extra_codes)
         self.classes_ = np.array([int(code) for code in codes] if whole_numbers else codes)
@@ -424,52 +424,6 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
 def _without_answer(error: str) -> Prediction:
     return Prediction("", "", 0.0, "review", "error", None, (), degraded=True, error=error)
-
-
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
-        if random_state < 0:
-            raise TrainingError(f"The seed is {random_state}", "Give a whole number from 0 on")
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _checked_codes(y: Iterable[Any]) -> list[Any]:
-    codes = list(y)
-    for position, code in enumerate(codes):
-        if code is None or code != code or str(code).strip() == "":  # NaN is how frames say "missing"
-            raise TrainingError(f"Listing {position} has no code", "Leave out the listings without one")
-    return codes
-
-
-def check_parameters(precision: float, folds: int = 2) -> None:
-    """Refuse parameters that are out of bounds.
-
-    Raises
-    ------
-    TrainingError
-        Naming the parameter.
-    """
-    if not 0 < precision < 1:
-        raise TrainingError(
-            f"The promised precision is {precision}", "Give a share between 0 and 1, such as 0.98"
-        )
-    if folds < 2:
-        raise TrainingError(f"Cross-fitting was asked for {folds} folds", "Give at least 2")
-
-
-def _check_sizes(listings: Sequence[Listing], codes: Sequence[Any]) -> None:
-    if len(listings) != len(codes):
-        raise TrainingError(
-            f"There are {len(listings)} listings and {len(codes)} codes", "Give exactly one code a listing"
-        )
-
-
-def _taxonomy_of(names: Sequence[str], given: Taxonomy | None) -> Taxonomy:
-    if given is None:
-        return Taxonomy.of_codes(names)
-    given.require(sort_codes(set(names)))
-    return given.subset(names)
 
 
 def _chunks(listings: Sequence[Listing]) -> Iterator[Sequence[Listing]]:
