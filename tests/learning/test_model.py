@@ -156,6 +156,17 @@ def test_predict_names_the_listing_that_it_cannot_answer(small: ProductClassifie
     assert caught.value.message == f"Listing 1 cannot be classified: {NOTHING_TO_CLASSIFY}"
 
 
+def test_the_end_of_each_stage_is_told_once() -> None:
+    titles, codes = listings_of(90)
+    items = [Listing(title, image=Path("gone.jpg") if n % 3 else None) for n, title in enumerate(titles)]
+    ended: list[str] = []
+    ProductClassifier(image="builtin", precision=0.9, folds=2).fit(
+        items, codes, progress=lambda stage, done, total: ended.append(stage) if done == total else None
+    )
+    assert ended[:3] == ["Encoding text", "Encoding image", "Finding near-duplicates"]
+    assert len(ended) == len(set(ended))
+
+
 def test_train_only_listings_teach_and_are_never_scored() -> None:
     titles, codes = listings_of(200)
     weak_titles = [f"guitare electrique ampli {i}" for i in range(60)]

@@ -231,10 +231,17 @@ def _refuse_hopeless(y: NDArray[np.int64], trusted: NDArray[np.bool_]) -> None:
 
 
 def _encode(modality: Modality, listings: Sequence[Listing], progress: Progress) -> Encoded:
-    stage = f"Encoding {modality.name}"
-    progress(stage, 0, len(listings))
-    encoded = modality.encode(listings, lambda done: progress(stage, done, len(listings)))
-    progress(stage, len(listings), len(listings))
+    stage, reached = f"Encoding {modality.name}", 0
+
+    def tell(done: int) -> None:
+        nonlocal reached
+        reached = done
+        progress(stage, done, len(listings))
+
+    tell(0)
+    encoded = modality.encode(listings, tell)
+    if reached < len(listings):  # some have nothing to encode
+        tell(len(listings))
     return encoded
 
 
