@@ -300,6 +300,30 @@ def test_wrong_encoders_are_named() -> None:
         ProductClassifier(text="hf:/nowhere").fit(titles, codes)
     with pytest.raises(TrainingError, match="The image encoders are 'none' and others"):
         ProductClassifier(image=["none", "builtin"]).fit(titles, codes)
+    with pytest.raises(TrainingError) as caught:
+        ProductClassifier(text=["ngrams", "conv1d"], finetune=True).fit(titles, codes)
+    assert caught.value.message == "There is nothing to fine-tune: no encoder has pretrained weights"
+    assert caught.value.hint == "Name one as hf:NAME_OR_FOLDER, or do not ask for it"
+
+
+@pytest.mark.parametrize(
+    ("part", "config", "message"),
+    [
+        ("text", {"model_type": "vit", "image_size": 32}, "holds a vit model, which reads no text"),
+        ("image", {"model_type": "bert", "vocab_size": 9}, "holds a bert model, which looks at no pictures"),
+    ],
+)
+def test_weights_for_the_other_part_are_refused_before_anything_is_learned(
+    text_weights_folder: Path, part: str, config: dict, message: str
+) -> None:
+    (text_weights_folder / "config.json").write_text(json.dumps(config))
+    told: list[str] = []
+    chosen = {"text": "ngrams", "image": "none", part: f"hf:{text_weights_folder}"}
+    with pytest.raises(ModelError, match=message):
+        ProductClassifier(**chosen, finetune=True).fit(
+            ["roman", "table"] * 20, ["10", "1560"] * 20, progress=lambda stage, *done: told.append(stage)
+        )
+    assert not told
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from rayon.encoders.leftovers import remove_leftovers
 from rayon.encoders.onnx import OnnxImageEncoder
@@ -83,13 +84,40 @@ def part_of_weights(weights: Weights) -> Literal["text", "image"]:
     ModelError
         When the configuration cannot be read.
     """
+    return "image" if _sees(_configuration(weights)) else "text"
+
+
+def require_part(part: Literal["text", "image"], weights: Weights) -> None:
+    """Refuse weights whose configuration says that they are for the other part.
+
+    What it leaves open is seen when they are loaded, which may be long after the training has begun.
+
+    Raises
+    ------
+    ModelError
+        When they are, or the configuration cannot be read.
+    """
+    config = _configuration(weights)
+    sees, reads = _sees(config), "vocab_size" in config or "text_config" in config
+    does_not = {"text": sees and not reads, "image": reads and not sees}[part]
+    if does_not:
+        what = "reads no text" if part == "text" else "looks at no pictures"
+        raise ModelError(f"{weights.folder} holds a {config.get('model_type')} model, which {what}", "")
+
+
+def _configuration(weights: Weights) -> dict[str, Any]:
     path = weights.folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        sees = "vision_config" in config or "image_size" in config or "num_channels" in config
-    except (OSError, ValueError, TypeError):
-        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again") from None
-    return "image" if sees else "text"
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again")
+    return config
+
+
+def _sees(config: Mapping[str, Any]) -> bool:
+    return any(name in config for name in ("vision_config", "image_size", "num_channels"))
 
 
 def write_pretrained(

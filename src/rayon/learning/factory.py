@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
@@ -17,7 +17,7 @@ from rayon.encoders.image_encoders import create_image_encoder, image_encoder_fr
 from rayon.encoders.onnx_settings import ENCODER_NAME
 from rayon.encoders.onnx_text import OnnxTextEncoder
 from rayon.encoders.pipeline import available_cores
-from rayon.encoders.pretrained import export_pretrained
+from rayon.encoders.pretrained import export_pretrained, require_part
 from rayon.encoders.text_encoders import create_text_encoder, text_encoder_from_spec
 from rayon.encoders.weights import PREFIX, Weights, WeightStore
 from rayon.errors import ModelError, TrainingError
@@ -91,16 +91,23 @@ def make_parts(
     Raises
     ------
     TrainingError
-        When a name is unknown, ``"none"`` is not alone, or there is nothing but ``"none"``.
+        When a name is unknown, ``"none"`` is not alone, there is nothing but ``"none"``, or nothing to
+        fine-tune.
     ModelError
         When an ONNX encoder or pretrained weights cannot be used.
     MissingDeepExtraError
         When a network is asked for, and what trains it is not installed.
     """
     parts = ModelParts()
-    for chosen in _several(text, TEXT):
+    texts, images = _several(text, TEXT), _several(image, IMAGE)
+    if options.finetune and not any(map(_is_pretrained, texts + images)):
+        raise TrainingError(
+            "There is nothing to fine-tune: no encoder has pretrained weights",
+            f"Name one as {PREFIX}NAME_OR_FOLDER, or do not ask for it",
+        )
+    for chosen in texts:
         _add_text(parts, chosen, options, cache, threads, random_state)
-    for chosen in _several(image, IMAGE):
+    for chosen in images:
         _add_image(parts, chosen, options, cache, threads, random_state)
     if not parts.names:
         raise TrainingError("Neither text nor images are to be used", "Choose at least one encoder")
@@ -161,7 +168,7 @@ def _add_text(
     random_state: int,
 ) -> None:
     name = _name(TEXT, chosen, parts.names)
-    weights = _weights(chosen, options)
+    weights = _weights("text", chosen, options)
     if chosen == CONV1D or (weights and options.finetune):
         parts.networks.append(TextNetwork(name, weights, options.training, options.workspace))
         return
@@ -187,7 +194,7 @@ def _add_image(
     random_state: int,
 ) -> None:
     name = _name(IMAGE, chosen, parts.names)
-    weights = _weights(chosen, options)
+    weights = _weights("image", chosen, options)
     if chosen == CNN or (weights and options.finetune):
         parts.networks.append(ImageNetwork(name, weights, options.training, options.workspace, threads))
         return
@@ -201,12 +208,20 @@ def _add_image(
     parts.make_head[name] = partial(DenseHead, random_state=random_state)
 
 
-def _weights(chosen: Any, options: NetworkOptions) -> Weights | None:
+def _weights(part: Literal["text", "image"], chosen: Any, options: NetworkOptions) -> Weights | None:
     """Pretrained weights, if asked for; the extra is required before anything is fetched for it."""
-    pretrained = isinstance(chosen, str) and chosen.startswith(PREFIX)
-    if pretrained or chosen in (CONV1D, CNN):
-        require_deep(f"The encoder {chosen}")
-    return options.store.find(chosen) if pretrained else None
+    if not _is_pretrained(chosen):
+        if chosen in (CONV1D, CNN):
+            require_deep(f"The encoder {chosen}")
+        return None
+    require_deep(f"The encoder {chosen}")
+    weights = options.store.find(chosen)
+    require_part(part, weights)
+    return weights
+
+
+def _is_pretrained(chosen: Any) -> bool:
+    return isinstance(chosen, str) and chosen.startswith(PREFIX)
 
 
 def _name(part: str, chosen: Any, taken: Sequence[str]) -> str:
