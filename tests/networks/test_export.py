@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,94 @@ def test_an_encoder_that_eight_bits_spoil_is_not_written(text_weights: Path, tmp
         write_pretrained("text", weights, tmp_path / "out", "int8")
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out-*"))
+
+
+def changed(folder: Path, tmp_path: Path, name: str, file: str = "config.json", **values: object) -> Path:
+    """A copy of a checkpoint with other settings."""
+    copy = tmp_path / name
+    shutil.copytree(folder, copy)
+    settings = json.loads((copy / file).read_text())
+    (copy / file).write_text(json.dumps({**settings, **values}))
+    return copy
+
+
+def test_weights_that_are_missing_are_not_made_up(
+    text_weights: Path, image_weights: Path, tmp_path: Path
+) -> None:
+    partly = tmp_path / "partly"
+    shutil.copytree(text_weights, partly)
+    tensors = load_file(partly / "model.safetensors")
+    del tensors["encoder.layer.1.output.dense.weight"]
+    save_file(tensors, partly / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError) as caught:
+        write_pretrained("text", weights_of(partly, tmp_path), tmp_path / "a")
+    assert caught.value.message == (
+        f"{partly} lacks weights of its network: encoder.layer.1.output.dense.weight"
+    )
+    # A classifier's checkpoint has no pooling layer: its features are averaged instead.
+    headless = tmp_path / "headless"
+    shutil.copytree(image_weights, headless)
+    tensors = load_file(headless / "model.safetensors")
+    for name in [name for name in tensors if name.startswith("pooler.")]:
+        del tensors[name]
+    save_file(tensors, headless / "model.safetensors", {"format": "pt"})
+    first, second, pooled = (
+        write_pretrained("image", weights_of(folder, tmp_path), tmp_path / out)
+        for folder, out in ((headless, "b"), (headless, "c"), (image_weights, "d"))
+    )
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(first.encode(pictures), second.encode(pictures))
+    assert np.abs(first.encode(pictures) - pooled.encode(pictures)).max() > 0.1
+
+
+def test_networks_that_do_not_fit_are_refused_in_words(
+    text_weights: Path, image_weights: Path, tmp_path: Path
+) -> None:
+    import transformers as t
+
+    both = tmp_path / "t5"
+    small = {"vocab_size": 300, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+    t.T5Model(t.T5Config(**small, decoder_start_token_id=0)).save_pretrained(both)
+    shutil.copyfile(text_weights / "tokenizer.json", both / "tokenizer.json")
+    kernel = changed(text_weights, tmp_path, "kernel", attn_implementation="somebody/kernel")
+    nested = changed(
+        image_weights, tmp_path, "nested", vision={"_attn_implementation": {"": "somebody/kernel"}}
+    )
+    other = tmp_path / "other"
+    shutil.copytree(text_weights, other)
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"] |= {f"word{n}": 200 + n for n in range(3)}
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    for part, folder, message in (
+        ("text", both, f"{both} holds no text encoder that can be loaded"),
+        ("text", kernel, "asks for the implementation 'somebody/kernel', which may be code from elsewhere"),
+        ("image", nested, "asks for the implementation 'somebody/kernel'"),
+        ("text", other, f"The tokenizer of {other} gives 203 kinds of tokens, and its network knows"),
+    ):
+        with pytest.raises(ModelError) as caught:
+            write_pretrained(part, weights_of(folder, tmp_path), tmp_path / "out")  # type: ignore[call-overload]
+        assert message in caught.value.message
+    pictures = "preprocessor_config.json"
+    for values, message in (
+        ({"image_mean": 0.5}, "image_mean of {} is not a list of three numbers"),
+        ({"image_std": [1, 0, 1]}, "image_std of {} is not above zero"),
+    ):
+        folder = changed(image_weights, tmp_path, f"pictures-{message[:10]}", pictures, **values)
+        with pytest.raises(ModelError) as caught:
+            write_pretrained("image", weights_of(folder, tmp_path), tmp_path / "out")
+        assert message.format(folder / pictures) in caught.value.message
+    assert not (tmp_path / "out").exists()
+    plain = changed(image_weights, tmp_path, "plain", pictures, do_normalize=False)
+    settings = write_pretrained("image", weights_of(plain, tmp_path), tmp_path / "out").spec()["settings"]
+    assert (settings["mean"], settings["std"]) == ([0, 0, 0], [1, 1, 1])
+
+
+def test_an_export_says_which_weights_it_is_of(text_weights: Path, tmp_path: Path) -> None:
+    own = weights_of(text_weights, tmp_path)
+    pinned = replace(own, name="shop/tiny", revision="0" * 40)
+    for weights in (own, pinned):
+        source = export_pretrained("text", weights, tmp_path).spec()["settings"]["source"]
+        assert source == weights.source()
 
 
 def test_code_that_comes_with_weights_is_not_run(text_weights: Path, tmp_path: Path) -> None:

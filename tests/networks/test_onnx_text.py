@@ -105,6 +105,14 @@ def test_long_texts_are_cut_off(tmp_path: Path) -> None:
             "The setting 'source' of the text encoder {} has no name",
         ),
         (
+            {"source": {"name": True}},
+            "The setting 'source' of the text encoder {} is not an object of texts",
+        ),
+        (
+            {"output": ["vectors"]},
+            "The text encoder {} has the outputs ['states'], and the settings name ['vectors']",
+        ),
+        (
             {"source": "camembert"},
             "The setting 'source' of the text encoder {} is not an object of texts",
         ),

@@ -189,6 +189,7 @@ def test_weights_are_fetched_pinned_listed_and_checked(tmp_path: Path, hub: Hub)
     hub.asked.clear()
     assert rayon(tmp_path, "pull", "shop/tiny@main", hub=hub.address).returncode == 0
     assert not any("/resolve/" in path for path in hub.asked)
+    assert WeightStore(place.parent).find("shop/tiny@main").revision == COMMIT
     (place / "added.safetensors").write_bytes(b"")
     checked = rayon(tmp_path, "verify")
     assert checked.returncode == 3
@@ -206,7 +207,7 @@ def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     revision = rayon(tmp_path, "pull", "shop/tiny@other", hub=hub.address)
     assert "Error: shop/tiny has no revision other." in revision.stderr
     store = tmp_path / "networks" / "pretrained"
-    for name, days in ((".pull-old", 8), (".pull-new", 6)):
+    for name, days in ((".pull-abcd_123", 8), (".pull-efgh_456", 6)):
         (store / name).mkdir(parents=True, exist_ok=True)
         os.utime(store / name, (time.time() - days * 86400,) * 2)
     for name in ("shop/ti--ny", "shop/a..b", "shop/tiny.git"):
@@ -220,7 +221,7 @@ def test_what_the_hub_does_not_have_is_said(tmp_path: Path, hub: Hub) -> None:
     del hub.files["model.safetensors"]
     pickled = rayon(tmp_path, "pull", "shop/tiny", hub=hub.address)
     assert "Error: shop/tiny has no weights as safetensors." in pickled.stderr
-    assert list(store.iterdir()) == [store / ".pull-new"]  # another process may be at it
+    assert list(store.iterdir()) == [store / ".pull-efgh_456"]  # another process may be at it
 
 
 @pytest.mark.proof
@@ -265,7 +266,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_a_manifest_cannot_name_files_elsewhere(tmp_path: Path) -> None:
     place = write_weights(tmp_path / "store" / "shop--tiny@1")
-    document = {"name": "shop/tiny", "revision": "1", "files": {"../../secret": "0"}}
+    document = {"name": "shop/tiny", "revision": "1", "asked": [], "files": {"../../secret": "0"}}
     (place / MANIFEST).write_text(json.dumps(document))
     with pytest.raises(ModelError, match="names files elsewhere"):
         WeightStore(place.parent).verify(place)
@@ -280,7 +281,7 @@ def test_what_is_broken_in_the_store_hides_nothing_else(tmp_path: Path) -> None:
         place = write_weights(store.folder / name)
         owner, _, rest = name.partition("@")[0].partition("--")
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(place.iterdir())}
-        document = {"name": f"{owner}/{rest}", "revision": "1", "files": files}
+        document = {"name": f"{owner}/{rest}", "revision": "1", "asked": [""], "files": files}
         (place / MANIFEST).write_text(json.dumps(document))
     (store.folder / "shop--other@1" / MANIFEST).write_text("[]")
     assert store.find("hf:shop/tiny").folder == store.folder / "shop--tiny@1"

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from pathlib import Path
 
 
-def remove_leftovers(folder: Path, pattern: str, older_than: float) -> None:
+def remove_leftovers(folder: Path, name: re.Pattern[str], older_than: float) -> None:
     """Remove folders that nobody has written to for long.
 
     Parameters
     ----------
     folder
         Where they lie; it need not be there.
-    pattern
-        What their names look like, as a glob.
+    name
+        What the whole of their names looks like; nobody else should think of such names.
     older_than
         Seconds since something last appeared in them.
     """
-    for place in folder.glob(pattern):
+    if not folder.is_dir():
+        return
+    for place in folder.iterdir():
+        if not name.fullmatch(place.name):
+            continue
         try:
             forgotten = place.is_dir() and time.time() - place.stat().st_mtime > older_than
         except OSError:  # another process was quicker

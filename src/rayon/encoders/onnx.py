@@ -213,7 +213,7 @@ class OnnxImageEncoder:
         outputs = {node.name: node for node in self._session.get_outputs()}
         chosen = self._settings.get("output")
         if chosen is not None:
-            if chosen not in outputs:
+            if not isinstance(chosen, str) or chosen not in outputs:
                 raise self._error(f"has the outputs {sorted(outputs)}, and the settings name {chosen!r}")
             return str(chosen)
         floating = [node for node in outputs.values() if node.type in ("tensor(float)", "tensor(float16)")]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rayon.errors import ModelError
+
+_TERMINAL = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST_REASON = 300
 
 
 class OpenedNetwork(NamedTuple):
@@ -55,9 +59,9 @@ def open_network(path: Path, what: str, hint: str, threads: int = 1) -> OpenedNe
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error of ONNX Runtime, whose exceptions share no public base."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    """The first line of a library's error, fit for a sentence: no codes for terminals, and not too long."""
+    lines = _TERMINAL.sub("", str(error)).strip().splitlines()
+    return lines[0].rstrip(".")[:_LONGEST_REASON] if lines else type(error).__name__
 
 
 def _session(data: bytes, path: Path, what: str, hint: str, threads: int) -> Any:

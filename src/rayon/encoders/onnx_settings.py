@@ -14,6 +14,9 @@ from rayon.errors import ModelError
 ENCODER_NAME = "encoder.onnx"
 """Name of the file in a folder that holds an exported encoder."""
 
+EIGHT_BITS = "int8"
+"""Name of the folder within it that holds the same in eight bits."""
+
 KNOWN = frozenset({"layout", "size", "scale", "mean", "std", "input", "output", "source"})
 """The settings that there are; `OnnxImageEncoder` says what they mean."""
 
@@ -74,7 +77,9 @@ def check_settings(settings: Mapping[str, Any], path: Path) -> Mapping[str, Any]
 def check_source(settings: Mapping[str, Any], what: str) -> None:
     """Refuse, with a `ModelError`, a ``source`` that does not name the weights; ``what`` has it."""
     source = settings.get("source") or {"name": ""}
-    if not isinstance(source, Mapping) or not all(isinstance(value, str | bool) for value in source.values()):
+    if not isinstance(source, Mapping) or not all(
+        isinstance(value, bool if key == "finetuned" else str) for key, value in source.items()
+    ):
         raise ModelError(f"The setting 'source' of the {what} is not an object of texts", f"It is {source!r}")
     if "name" not in source:
         raise ModelError(f"The setting 'source' of the {what} has no name", f"It is {source!r}")

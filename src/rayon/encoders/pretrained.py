@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,10 +19,11 @@ from rayon.encoders.weights import PREFIX, Weights
 from rayon.errors import ModelError
 
 Precision = Literal["fp32", "int8"]
+_DRAFT = re.compile(r"\.(text|image)-[0-9a-f]{24}-.+-\w{8}")
 _FORGOTTEN = 86400.0
 """Seconds after which what was exported in part is removed."""
 
-_VERSION = 1
+_VERSION = 2
 """Raised by one whenever the same weights would be exported in another way."""
 
 
@@ -68,9 +71,12 @@ def export_pretrained(
         When torch or transformers is not installed.
     """
     length = f"-{max_length}" if part == "text" else ""
-    name = f"{part}-{weights.sha256[:24]}-{precision}{length}-v{_VERSION}"
+    # The name and the revision are written into it, so that other ones of the same weights are another file.
+    source = hashlib.sha256(json.dumps(weights.source(), sort_keys=True).encode()).hexdigest()
+    name = f"{part}-{source[:24]}-{precision}{length}-v{_VERSION}"
     place = workspace / "exported" / name
     if not place.is_dir():
+        remove_leftovers(place.parent, _DRAFT, _FORGOTTEN)
         write_pretrained(part, weights, place, precision, max_length)
     path = place / ENCODER_NAME
     return OnnxTextEncoder(path) if part == "text" else OnnxImageEncoder(path)
@@ -144,7 +150,6 @@ def write_pretrained(
     from rayon.encoders.deep.text_networks import PretrainedText, pretrained_tokenizer
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder.parent, f".{folder.name}-*", _FORGOTTEN)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         if part == "image":
@@ -154,7 +159,7 @@ def write_pretrained(
             text = PretrainedText(weights.folder)
             export_text(
                 text,
-                pretrained_tokenizer(weights.folder),
+                pretrained_tokenizer(weights.folder, text),
                 draft,
                 max_length=min(max_length, text.longest),
                 precision=precision,

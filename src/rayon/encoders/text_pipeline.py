@@ -21,6 +21,11 @@ FEW = 32
 """Fewer listings are encoded sooner than they are looked up."""
 
 
+def has_readable_text(encoder: TextEncoder, listing: Listing) -> bool:
+    """Whether a listing has text, for networks once tags and entities are gone."""
+    return bool(plain_text(listing)) if isinstance(encoder, OnnxTextEncoder) else listing.has_text
+
+
 def encode_texts(
     encoder: TextEncoder,
     listings: Sequence[Listing],

@@ -31,6 +31,7 @@ _LEFT_OUT = ("onnx/*", "openvino/*", "*/onnx/*", "training_args*", "optimizer*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _SUFFIXES = (".json", ".safetensors", ".txt", ".model")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_DRAFT = re.compile(r"\.pull-\w{8}")
 _FORGOTTEN = 7 * 86400.0
 """Seconds after which what was fetched in part is removed."""
 
@@ -124,20 +125,26 @@ class WeightStore:
         commit = _commit(wanted, revision or None)
         place = self.folder / f"{wanted.replace('/', '--')}@{commit}"
         try:
-            return self.verify(place)
+            found = self.verify(place)
         except ModelError:  # not here, or not whole
             return self._fetch(wanted, revision, commit, place)
+        document = _manifest(place)
+        if revision not in document["asked"]:
+            _write_manifest(place, {**document, "asked": [*document["asked"], revision]})
+        return found
 
     def _fetch(self, name: str, revision: str, commit: str, place: Path) -> Weights:
         self.folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self.folder, ".pull-*", _FORGOTTEN)
+        remove_leftovers(self.folder, _DRAFT, _FORGOTTEN)
         draft = Path(tempfile.mkdtemp(prefix=".pull-", dir=self.folder))
         try:
             _download(name, commit, draft)
             shutil.rmtree(draft / ".cache", ignore_errors=True)
             _require_weights(draft, name)
-            document = {"name": name, "revision": commit, "asked": revision, "files": _checksums(draft)}
-            (draft / MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            _write_manifest(
+                draft,
+                {"name": name, "revision": commit, "asked": [revision], "files": _checksums(draft)},
+            )
             shutil.rmtree(place, ignore_errors=True)
             draft.chmod(0o755)
             draft.rename(place)
@@ -187,7 +194,10 @@ class WeightStore:
         return _manifest(place)
 
     def _here(self, name: str) -> Weights | None:
-        folder = Path(name).expanduser()
+        try:
+            folder = Path(name).expanduser()
+        except RuntimeError:  # of a user that there is not
+            folder = Path(name)
         if folder.is_dir():
             return _read_folder(folder.absolute().resolve(), name)
         if not _NAME.fullmatch(name.partition("@")[0]):
@@ -210,7 +220,7 @@ _AGAIN = "Fetch it again: rayon encoders pull {name}"
 
 def _is_revision(document: Mapping[str, Any], name: str, revision: str) -> bool:
     return document["name"] == name and (
-        revision == document["asked"] or str(document["revision"]).startswith(revision)
+        revision in document["asked"] or str(document["revision"]).startswith(revision)
     )
 
 
@@ -249,7 +259,7 @@ def _check_safetensors(path: Path) -> None:
             header: Mapping[str, Any] = json.loads(file.read(length))
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
         whole = 8 + length + max(ends, default=0) == size
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         whole = False
     if not whole:
         raise ModelError(f"{path} is cut off or no safetensors file", "Fetch or copy it again")
@@ -319,7 +329,7 @@ def _manifest(place: Path) -> dict[str, Any]:
     try:
         document = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         found = {key: str(document[key]) for key in ("name", "revision")}
-        found["asked"] = str(document.get("asked", ""))
+        asked = [str(one) for one in document["asked"]]
         files = {str(file): str(digest) for file, digest in document["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ModelError(
@@ -327,7 +337,13 @@ def _manifest(place: Path) -> dict[str, Any]:
         ) from None
     if any(Path(file).is_absolute() or ".." in Path(file).parts for file in files):
         raise ModelError(f"{place / MANIFEST} names files elsewhere", "Remove the folder, and fetch it again")
-    return {**found, "files": files}
+    return {**found, "asked": asked, "files": files}
+
+
+def _write_manifest(place: Path, document: Mapping[str, Any]) -> None:
+    draft = place / f".{MANIFEST}.tmp"
+    draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    draft.replace(place / MANIFEST)
 
 
 def _files(folder: Path) -> list[str]:

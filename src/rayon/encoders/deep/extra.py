@@ -35,11 +35,3 @@ def require_deep(purpose: str) -> None:
             "Install what is needed with: pip install 'rayon[deep]' "
             "(on the CPU alone: pip install torch==2.13.0 first)",
         )
-
-
-def quiet_transformers() -> None:
-    """Keep transformers from drawing progress bars, and from telling what it leaves out of a checkpoint."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()

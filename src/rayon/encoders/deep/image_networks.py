@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rayon.encoders.deep.extra import quiet_transformers
+from rayon.encoders.deep.loading import blank_dimension, load_backbone
 from rayon.encoders.onnx import DEFAULT_SIZE, IMAGENET_MEAN, IMAGENET_STD
-from rayon.encoders.onnx_session import first_line
 from rayon.errors import ModelError
 
 CNN_SIZE = 96
@@ -38,47 +37,23 @@ class PretrainedImage(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        import transformers
-
-        quiet_transformers()
-        try:
-            config = transformers.AutoConfig.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
-            )
-            kind = getattr(transformers, _TOWERS.get(config.model_type, "AutoModel"))
-            self.backbone = kind.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
-            )
-        except Exception as error:  # transformers raises whatever its parts raise
-            raise _not_loaded(folder, error) from None
+        self.backbone, self.pooled = load_backbone(folder, "image", _TOWERS)
         if self.backbone.main_input_name != "pixel_values":
             raise ModelError(
                 f"{folder} holds a {self.backbone.config.model_type} model, which looks at no pictures", ""
             )
-        self.backbone.float()
         self.size, self.mean, self.std = _picture_settings(folder, self.backbone.config)
-        try:
-            with torch.no_grad():
-                blank = torch.zeros(1, 3, self.size, self.size)
-                self.dimension = int(self.train(False)(blank).shape[1])
-        except Exception as error:  # it wants more than pixels, or other ones
-            raise _not_loaded(folder, error) from None
+        blank = torch.zeros(1, 3, self.size, self.size)
+        self.dimension = blank_dimension(self, folder, "image", blank)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Vectors `[n, d]` of normalised pixels `[n, 3, size, size]`."""
         answer = self.backbone(pixel_values=pixels)
         pooled = getattr(answer, "pooler_output", None)
-        if pooled is not None:
+        if pooled is not None and self.pooled:
             return torch.flatten(pooled, 1)
         states = answer.last_hidden_state
         return states.mean(dim=(2, 3)) if states.ndim == 4 else states.mean(dim=1)
-
-
-def _not_loaded(folder: Path, error: Exception) -> ModelError:
-    return ModelError(
-        f"{folder} holds no image encoder that can be loaded ({first_line(error)})",
-        "Check it with: rayon encoders verify",
-    )
 
 
 class CnnImage(nn.Module):
@@ -135,11 +110,31 @@ def _picture_settings(folder: Path, config: Any) -> tuple[int, tuple[float, ...]
     try:
         settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (OSError, ValueError):
-        raise ModelError(f"{path} cannot be read", "Download the weights again") from None
-    mean = tuple(float(value) for value in settings.get("image_mean") or IMAGENET_MEAN)
-    std = tuple(float(value) for value in settings.get("image_std") or IMAGENET_STD)
+        settings = None
+    if not isinstance(settings, dict):
+        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again")
+    if settings.get("do_normalize", True):
+        mean = _three_numbers(settings, "image_mean", IMAGENET_MEAN, path)
+        std = _three_numbers(settings, "image_std", IMAGENET_STD, path)
+        if min(std) <= 0:
+            raise ModelError(f"The setting image_std of {path} is not above zero", f"It is {list(std)}")
+    else:
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     known = getattr(config, "image_size", None)
     crop = settings.get("crop_size") or settings.get("size") or {}
     side = crop.get("height") or crop.get("shortest_edge") if isinstance(crop, dict) else crop
     size = known if isinstance(known, int) else side or DEFAULT_SIZE
     return int(size), mean, std
+
+
+def _three_numbers(
+    settings: dict[str, Any], name: str, usual: tuple[float, ...], path: Path
+) -> tuple[float, ...]:
+    given = settings.get(name) or usual
+    try:
+        found = tuple(float(value) for value in given)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != 3:
+        raise ModelError(f"The setting {name} of {path} is not a list of three numbers", f"It is {given!r}")
+    return found

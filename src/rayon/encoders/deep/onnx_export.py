@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rayon.encoders.onnx import OnnxImageEncoder
-from rayon.encoders.onnx_settings import ENCODER_NAME
+from rayon.encoders.onnx_session import first_line
+from rayon.encoders.onnx_settings import EIGHT_BITS, ENCODER_NAME
 from rayon.encoders.onnx_text import TOKENIZER_FILE, OnnxTextEncoder
 from rayon.errors import ModelError
 
@@ -135,7 +136,7 @@ def export_image(
 
 def eight_bits(folder: Path) -> Path:
     """An exported encoder once more, with weights in eight bits: its folder, within the given one."""
-    place = folder / "int8"
+    place = folder / EIGHT_BITS
     if not place.is_dir():
         draft = folder / ".int8"
         shutil.rmtree(draft, ignore_errors=True)
@@ -185,9 +186,9 @@ def _export(
                 raise
             attempt()
     except Exception as error:  # the exporter raises whatever its parts raise
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
-            f"The network cannot be written as ONNX ({first[:200]})", "Use another encoder, and report this"
+            f"The network cannot be written as ONNX ({first_line(error)})",
+            "Use another encoder, and report this",
         ) from error
     if path.stat().st_size > _MOST_BYTES:
         raise ModelError(

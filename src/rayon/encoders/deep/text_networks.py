@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rayon.encoders.deep.extra import quiet_transformers
+from rayon.encoders.deep.loading import blank_dimension, load_backbone
 from rayon.encoders.onnx_session import first_line
 from rayon.errors import ModelError
 
@@ -37,24 +37,14 @@ class PretrainedText(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        from transformers import AutoModel
-
-        quiet_transformers()
-        try:
-            self.backbone = AutoModel.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
-            )
-        except Exception as error:  # transformers raises whatever its parts raise
+        self.backbone, _ = load_backbone(folder, "text", {})
+        if not hasattr(self.backbone.config, "vocab_size"):
             raise ModelError(
-                f"{folder} holds no text encoder that can be loaded ({first_line(error)})",
-                "Check it with: rayon encoders verify",
-            ) from None
-        config = self.backbone.config
-        if not hasattr(config, "vocab_size"):
-            raise ModelError(f"{folder} holds a {config.model_type} model, which reads no text", "")
-        self.backbone.float()
-        self.dimension = int(config.hidden_size)
+                f"{folder} holds a {self.backbone.config.model_type} model, which reads no text", ""
+            )
         self.longest = _positions(self.backbone)
+        some = torch.ones((1, 4), dtype=torch.int64)
+        self.dimension = blank_dimension(self, folder, "text", some, some)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Vectors `[n, d]` of tokens `[n, t]`."""
@@ -120,14 +110,26 @@ class Conv1dText(nn.Module):
         return self.dropout(torch.cat(found, dim=1))
 
 
-def pretrained_tokenizer(folder: Path) -> str:
+def pretrained_tokenizer(folder: Path, network: PretrainedText) -> str:
     """The tokenizer of a checkpoint, as the JSON of the tokenizers library.
 
     Raises
     ------
     ModelError
-        When there is none, or it is of a kind that only Python code can run.
+        When there is none, it is of a kind that only Python code can run, or it is of another network.
     """
+    tokenizer = _tokenizer(folder)
+    known = network.backbone.get_input_embeddings().num_embeddings
+    if vocabulary_size(tokenizer) > known:
+        raise ModelError(
+            f"The tokenizer of {folder} gives {vocabulary_size(tokenizer)} kinds of tokens, "
+            f"and its network knows {known}",
+            "They are of different networks; copy the weights again",
+        )
+    return tokenizer
+
+
+def _tokenizer(folder: Path) -> str:
     path = folder / "tokenizer.json"
     if not any(next(folder.glob(pattern), None) for pattern in _TOKENIZERS):
         # transformers would make one up that knows no word
