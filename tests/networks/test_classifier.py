@@ -15,7 +15,7 @@ import pytest
 
 from rayon.errors import ModelError, TrainingError
 from rayon.learning.finetuning.settings import NetworkTraining
-from rayon.learning.model import ProductClassifier
+from rayon.learning.model import NOTHING_TO_CLASSIFY, ProductClassifier
 
 QUICK = NetworkTraining(epochs=4, batch_size=8, max_length=16, learning_rate=5e-3)
 
@@ -150,6 +150,34 @@ def test_each_code_that_was_held_out_is_scored_by_a_fusion_that_knows_it(
     for code in range(3):
         spread = np.bincount(folds[y == code], minlength=5)
         assert spread.max() <= 2 * spread.mean()
+
+
+@pytest.mark.proof
+def test_a_network_that_is_left_out_keeps_nothing_from_the_others(listings, tmp_path: Path) -> None:
+    model = fit(listings, tmp_path, image="cnn", network=replace(QUICK, held_out="split"))
+    assert list(model.heads_) == ["text"]
+    assert len(model.cross_fitted_.y) == 240
+
+
+def test_too_few_to_hold_out_are_refused_before_anything_is_trained(listings, tmp_path: Path) -> None:
+    items, codes = listings(60)
+    told: list[str] = []
+    training = replace(QUICK, held_out="split")
+    model = ProductClassifier(text="conv1d", image="none", network=training, workspace=tmp_path)
+    with pytest.raises(TrainingError) as caught:
+        model.fit(items, codes, progress=lambda stage, *done: told.append(stage))
+    assert caught.value.message.startswith("Only 6 trusted listings could be scored, and at least 20")
+    assert (
+        caught.value.hint == "Add listings whose labels are true, or cross-fit the networks: held_out=folds"
+    )
+    assert set(told) == {"Finding near-duplicates"}
+
+
+@pytest.mark.proof
+def test_text_that_is_nothing_but_marks_is_nothing_to_classify(listings, tmp_path: Path) -> None:
+    model = fit(listings, tmp_path, n=90, text="conv1d")
+    found = model.decide(["roman", "&nbsp;"])
+    assert [one.error for one in found] == ["", NOTHING_TO_CLASSIFY]
 
 
 @pytest.mark.proof

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from rayon.data.splits import grouped_holdout
 from rayon.encoders.weights import WeightStore
-from rayon.errors import TrainingError
+from rayon.errors import ModelError, TrainingError
 from rayon.learning.finetuning.augmentation import augment
 from rayon.learning.finetuning.modality import ImageNetwork, Lesson, TextNetwork
 from rayon.learning.finetuning.settings import NetworkTraining
@@ -111,22 +111,66 @@ def test_two_processes_do_not_train_in_one_folder(listings, tmp_path: Path) -> N
         with pytest.raises(TrainingError) as caught:
             network.train(lesson_of(items, codes))
         go_on.set()
-        folder = first.result(60).folder
-    assert caught.value.message == f"The same training is going on in another process, in {folder}"
+        folder = first.result(60).folder.path
+    assert caught.value.message == f"The same training is going on elsewhere, in {folder}"
     assert caught.value.hint == "Wait for it, or end it"
-    assert network.train(lesson_of(items, codes)).folder == folder
+    assert network.train(lesson_of(items, codes)).folder.path == folder
 
 
 def test_trainings_that_nobody_went_on_with_are_removed(listings, tmp_path: Path) -> None:
     items, codes = listings(30)
     network = TextNetwork("text", None, replace(QUICK, epochs=1), tmp_path)
-    for name, days in (("text-old", 31), ("text-new", 29)):
-        folder = tmp_path / "training" / name
+    old, new, own = (
+        tmp_path / "training" / name for name in (f"text-{'0' * 24}", f"text-{'1' * 24}", "photos-2025")
+    )
+    for folder, days in ((old, 31), (new, 29), (own, 400)):
         folder.mkdir(parents=True)
         (folder / "checkpoint.safetensors").write_bytes(b"")
         os.utime(folder, (time.time() - days * 86400,) * 2)
-    made = network.train(lesson_of(items, codes)).folder
-    assert sorted((tmp_path / "training").iterdir()) == sorted([tmp_path / "training" / "text-new", made])
+    made = network.train(lesson_of(items, codes)).folder.path
+    assert sorted((tmp_path / "training").iterdir()) == sorted([new, own, made])
+
+
+def test_what_was_trained_stays_as_long_as_somebody_reads_it(listings, tmp_path: Path) -> None:
+    items, codes = listings(30)
+    network = TextNetwork("text", None, replace(QUICK, epochs=1), tmp_path)
+    first, second = (network.train(lesson_of(items, codes)) for _ in range(2))
+    path = first.folder.path
+    first.folder.remove()
+    assert (path / "encoder.onnx").is_file()
+    first.folder.remove()  # it has been given up already
+    second.folder.remove()
+    assert not path.exists()
+
+
+def test_a_finished_training_that_is_damaged_is_said(listings, tmp_path: Path) -> None:
+    items, codes = listings(30)
+    network = TextNetwork("text", None, replace(QUICK, epochs=1), tmp_path)
+    path = network.train(lesson_of(items, codes)).folder.path
+    whole = (path / "head.npz").read_bytes()
+    for damaged in (b"", whole[:-30]):
+        (path / "head.npz").write_bytes(damaged)
+        with pytest.raises(ModelError) as caught:
+            network.train(lesson_of(items, codes))
+        assert caught.value.message == f"The trained network in {path} cannot be read"
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys, torch\n"
+        "from pathlib import Path\n"
+        "from rayon.errors import OutputError\n"
+        "from rayon.learning.finetuning.checkpoint import save_best\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    save_best(Path(sys.argv[1]), torch.nn.Linear(300, 300), torch.nn.Linear(2, 2))\n"
+        "except OutputError as error:\n"
+        "    print(error.message)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{tmp_path / 'best.safetensors'} cannot be written (")
 
 
 def _cut_off(path: Path) -> None:
@@ -164,7 +208,7 @@ def test_a_damaged_checkpoint_begins_anew(listings, tmp_path: Path, damage) -> N
 def test_best_weights_that_are_gone_are_missed(tmp_path: Path) -> None:
     import torch
 
-    from rayon.learning.finetuning.checkpoint import BEST_FILE, load_best, save_best
+    from rayon.learning.finetuning.checkpoint import BEST_FILE, CHECKPOINT_FILE, load_best, save_best
 
     network, head = torch.nn.Linear(3, 2), torch.nn.Linear(2, 2)
     save_best(tmp_path, network, head)
@@ -174,20 +218,22 @@ def test_best_weights_that_are_gone_are_missed(tmp_path: Path) -> None:
     assert caught.value.message == f"The best weights are gone from {tmp_path}"
     assert caught.value.hint == "Has another training of the same been going on? Train again"
     (tmp_path / BEST_FILE).unlink()
+    (tmp_path / CHECKPOINT_FILE).write_bytes(b"")
     with pytest.raises(TrainingError, match="The best weights are gone"):
         load_best(tmp_path, network, head)
+    assert not (tmp_path / CHECKPOINT_FILE).exists()  # it would only lead here again
 
 
 def test_pictures_that_moved_are_the_same_training(listings, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     items, codes = listings(30, images=tmp_path / "images")
     network = ImageNetwork("image", None, replace(QUICK, epochs=1), tmp_path, threads=1)
-    first = network.train(lesson_of(items, codes)).folder
+    first = network.train(lesson_of(items, codes)).folder.path
     moved = shutil.copytree(tmp_path / "images", tmp_path / "moved")
     others = [replace(item, image=moved / item.image.name) for item in items]
-    assert network.train(lesson_of(others, codes)).folder == first
+    assert network.train(lesson_of(others, codes)).folder.path == first
     shutil.copyfile(others[0].image, others[1].image)
-    assert network.train(lesson_of(others, codes)).folder != first
+    assert network.train(lesson_of(others, codes)).folder.path != first
 
 
 def test_a_validation_that_nothing_can_be_read_of_is_left_out(listings, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,7 @@ from rayon.errors import TrainingError
 from rayon.learning.crossfit import Progress, cross_fit, cross_fit_by_fold
 from rayon.learning.decision import DecisionPolicy
 from rayon.learning.finetuning.modality import TrainableModality
+from rayon.learning.finetuning.workspace import TrainingFolder
 from rayon.learning.fusion import LateFusion
 from rayon.learning.heads import Head
 from rayon.learning.modalities import Encoded, Modality, by_part
@@ -97,7 +97,7 @@ class Fitted:
     reference: Reference
     cross_fitted: CrossFitted
     curves: dict[str, list[dict[str, float]]]
-    folders: list[Path]
+    folders: list[TrainingFolder]
     errors: dict[int, str]
 
 
@@ -152,13 +152,17 @@ def _fit_all(
     encoded = {m.name: _encode(m, listings, progress) for m in recipe.modalities}
     encoded = {name: part for name, part in encoded.items() if len(np.unique(y[part.rows])) > 1}
     material = _material(recipe, listings, y, trusted, len(codes), progress)
-    heads, held_out = _fit_heads(recipe, encoded, material, progress)
     unseen = hold_out(recipe.networks, material)
+    if unseen is not None:
+        _refuse_too_few(int((trusted & unseen).sum()), kept=True)
+    heads, held_out = _fit_heads(recipe, encoded, material, progress)
     networks = {
         network.name: fitted
         for network in recipe.networks
         if (fitted := fit_network(network, material, unseen, progress, on_epoch)) is not None
     }
+    if not networks:
+        unseen = None  # which would keep nine tenths from fusion for nothing
     heads |= {name: fitted.head for name, fitted in networks.items()}
     held_out |= {name: fitted.probabilities for name, fitted in networks.items()}
     if not heads:
@@ -166,12 +170,7 @@ def _fit_all(
             "No part of the listings can teach a model", "Give titles, descriptions or readable pictures"
         )
     known = np.flatnonzero(trusted & _any_present(held_out) & (True if unseen is None else unseen))
-    if len(known) < MIN_TRUSTED:
-        raise TrainingError(
-            f"Only {len(known)} trusted listings could be scored, and at least {MIN_TRUSTED} are needed",
-            "Add listings whose labels are true"
-            + ("" if unseen is None else ", or cross-fit the networks: held_out=folds"),
-        )
+    _refuse_too_few(len(known), kept=unseen is not None)
     folds = material.folds[known]
     if unseen is not None:
         # The tenth that was held out lies unevenly in the folds of all, whole codes of it in a single one.
@@ -192,7 +191,8 @@ def _fit_all(
     )
     neighbours = NeighbourIndex.build(listings, [codes[i] for i in y], shown)
     reference = _measure(recipe, listings, known, cross_fitted, codes, list(by_part(heads)), progress)
-    parts = [*encoded.values(), *(fitted.encoded for fitted in networks.values()), *shown.values()]
+    errors = [part.errors for part in (*encoded.values(), *shown.values())]
+    errors += [fitted.errors for fitted in networks.values()]
     return Fitted(
         [m for m in recipe.modalities if m.name in encoded] + [n.modality for n in networks.values()],
         heads,
@@ -204,7 +204,7 @@ def _fit_all(
         cross_fitted,
         {name: fitted.curve for name, fitted in networks.items()},
         [folder for fitted in networks.values() for folder in fitted.folders],
-        {row: error for part in parts for row, error in part.errors.items()},
+        {row: error for some in errors for row, error in some.items()},
     )
 
 
@@ -227,6 +227,15 @@ def _refuse_hopeless(y: NDArray[np.int64], trusted: NDArray[np.bool_]) -> None:
         raise TrainingError(
             f"There are {int(trusted.sum())} trusted listings, and at least {MIN_TRUSTED} are needed",
             "Add listings whose labels are true; train-only ones do not count",
+        )
+
+
+def _refuse_too_few(scored: int, *, kept: bool) -> None:
+    if scored < MIN_TRUSTED:
+        raise TrainingError(
+            f"Only {scored} trusted listings could be scored, and at least {MIN_TRUSTED} are needed",
+            "Add listings whose labels are true"
+            + (", or cross-fit the networks: held_out=folds" if kept else ""),
         )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rayon.data.listings import Listing
 from rayon.encoders.base import Features, ImageEncoder, TextEncoder
 from rayon.encoders.pipeline import encode_images
-from rayon.encoders.text_pipeline import encode_texts
+from rayon.encoders.text_pipeline import encode_texts, has_readable_text
 
 TEXT, IMAGE = "text", "image"
 """The parts of a listing."""
@@ -77,8 +77,10 @@ class TextModality:
         self.cache = cache
 
     def encode(self, listings: Sequence[Listing], on_done: Callable[[int], None] | None = None) -> Encoded:
-        """Vectors of the listings that have a title or a description."""
-        rows = np.array([i for i, listing in enumerate(listings) if listing.has_text], dtype=np.int64)
+        """Vectors of the listings that have a title or a description that the encoder can read."""
+        rows = np.array(
+            [i for i, one in enumerate(listings) if has_readable_text(self.encoder, one)], np.int64
+        )
         features = encode_texts(self.encoder, [listings[i] for i in rows], cache=self.cache, progress=on_done)
         return Encoded(rows, features)
 

@@ -109,8 +109,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     curves_
         Per modality whose network was trained, the figures of each epoch.
     training_folders_
-        Folders of the workspace that keep trained networks, in case the rest of the training is stopped; of
-        no use once the model is saved.
+        `TrainingFolder` of each trained network, kept in case the rest of the training is stopped; to be
+        removed once the model is saved.
 
     Examples
     --------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import rmtree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from rayon.learning.crossfit import Progress
 from rayon.learning.finetuning.head import LinearHead
 from rayon.learning.finetuning.modality import Learned, Lesson, TrainableModality
 from rayon.learning.finetuning.settings import SMALL, NetworkTraining
+from rayon.learning.finetuning.workspace import TrainingFolder
 from rayon.learning.modalities import Encoded, Modality
 
 _LOG = logging.getLogger(__name__)
@@ -66,22 +65,22 @@ class FittedNetwork:
     ----------
     modality, head
         Those that will serve.
-    encoded
-        Vectors of the listings that were scored.
     probabilities
         `float64[N, K]`, from a network that never saw the listing; NaN where there is none.
     curve
         Figures of each epoch.
     folders
         Where what was trained is kept.
+    errors
+        Position of a listing to the reason why it could not be scored.
     """
 
     modality: Modality
     head: LinearHead
-    encoded: Encoded
     probabilities: NDArray[np.float64]
     curve: list[dict[str, float]]
-    folders: list[Path]
+    folders: list[TrainingFolder]
+    errors: dict[int, str]
 
 
 def hold_out(networks: Sequence[TrainableModality], material: Material) -> NDArray[np.bool_] | None:
@@ -121,7 +120,8 @@ def fit_network(
         return None
     rounds = _rounds(network.training, material, rows, held_out)
     proba = np.full((len(material.y), material.n_classes), np.nan)
-    folders: list[Path] = []
+    folders: list[TrainingFolder] = []
+    errors: dict[int, str] = {}
     for number, outside in enumerate(rounds):
         last = number == len(rounds) - 1
         teach = rows[~outside[rows]]
@@ -135,13 +135,14 @@ def fit_network(
         learned = _train(network, material, teach, (number, len(rounds)), progress, on_epoch)
         folders.append(learned.folder)
         encoded = _encode(learned.modality, material.listings, scored)
+        errors |= encoded.errors
         if len(encoded.rows):
             proba[encoded.rows] = learned.head.predict_proba(encoded.features)
     if np.isnan(proba[:, 0]).all():
         # It would be served on nobody's word.
         _left_out(network, "none of the listings that it has not seen could be scored", folders)
         return None
-    return FittedNetwork(learned.modality, learned.head, encoded, proba, learned.curve, folders)
+    return FittedNetwork(learned.modality, learned.head, proba, learned.curve, folders, errors)
 
 
 def _rounds(
@@ -157,9 +158,9 @@ def _rounds(
     return [held_out, everything_seen] if training.refit else [held_out]
 
 
-def _left_out(network: TrainableModality, why: str, folders: Sequence[Path]) -> None:
+def _left_out(network: TrainableModality, why: str, folders: Sequence[TrainingFolder]) -> None:
     for folder in folders:
-        rmtree(folder, ignore_errors=True)
+        folder.remove()
     _LOG.warning("The network %s is left out: %s", network.name, why)
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -161,7 +160,7 @@ def train(
         tracker.failed(error)
         raise
     for folder in model.training_folders_:
-        rmtree(folder, ignore_errors=True)
+        folder.remove()
     document = describe(model)
     _tell(tracker, model, out, document)
     counts = Counter(codes)

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rayon.errors import TrainingError
+from rayon.errors import OutputError, TrainingError
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 BEST_FILE = "best.safetensors"
@@ -80,6 +80,7 @@ def load_best(folder: Path, network: nn.Module, head: nn.Module) -> None:
     """
     found = _read(folder / BEST_FILE)
     if found is None or not _fit(found[0], network, head):
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)  # which would only lead here again
         raise TrainingError(
             f"The best weights are gone from {folder}",
             "Has another training of the same been going on? Train again",
@@ -123,7 +124,10 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
 
 def _write(path: Path, tensors: dict[str, Tensor], state: Mapping[str, Any]) -> None:
     draft = path.with_name(f".{path.name}.tmp")
-    save_file(tensors, str(draft), {"state": json.dumps(dict(state))})
+    try:
+        save_file(tensors, str(draft), {"state": json.dumps(dict(state))})
+    except SafetensorError as error:  # also where the disk is full
+        raise OutputError(f"{path} cannot be written ({error})", "Is the disk full?") from None
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(path)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +26,7 @@ from rayon.data.listings import ImageSource, Listing
 from rayon.data.splits import grouped_holdout
 from rayon.encoders.cache import content_key
 from rayon.encoders.onnx import OnnxImageEncoder
-from rayon.encoders.onnx_settings import ENCODER_NAME
+from rayon.encoders.onnx_settings import EIGHT_BITS, ENCODER_NAME
 from rayon.encoders.onnx_text import PREPROCESSING as PLAIN_TEXT
 from rayon.encoders.onnx_text import OnnxTextEncoder, plain_text
 from rayon.encoders.tokens import encode_tokens, mask_id, open_tokenizer, padding_id
@@ -31,12 +34,10 @@ from rayon.encoders.weights import Weights
 from rayon.errors import ImageError, ModelError, TrainingError
 from rayon.learning.finetuning.head import LinearHead
 from rayon.learning.finetuning.settings import NetworkTraining, Precision
-from rayon.learning.finetuning.workspace import training_folder
+from rayon.learning.finetuning.workspace import NAME_DIGITS, TrainingFolder
 from rayon.learning.modalities import ImageModality, Modality, TextModality
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from rayon.learning.finetuning.examples import Examples
 
 _VERSION = 1
@@ -90,7 +91,7 @@ class Learned(NamedTuple):
     modality: Modality
     head: LinearHead
     curve: list[dict[str, float]]
-    folder: Path
+    folder: TrainingFolder
 
 
 class TrainableModality(Protocol):
@@ -152,11 +153,8 @@ class TextNetwork:
         """Train on the text of listings."""
         texts = [plain_text(listing) for listing in lesson.listings]
         folder = _folder(self, lesson, [text.encode() for text in texts])
-        with training_folder(folder):
-            if not (folder / FINISHED).is_file():
-                self._train(lesson, texts, folder)
-        path = _exported(folder, self.training.precision)
-        encoder = OnnxTextEncoder(path, threads=lesson.threads)
+        _train_once(folder, self.training.precision, lambda place: self._train(lesson, texts, place))
+        encoder = OnnxTextEncoder(_exported(folder, self.training.precision), threads=lesson.threads)
         return _learned(TextModality(encoder, name=self.name), folder)
 
     def _train(self, lesson: Lesson, texts: Sequence[str], folder: Path) -> None:
@@ -171,12 +169,12 @@ class TextNetwork:
         from rayon.learning.finetuning.examples import TextExamples
 
         weights = self.weights
-        json_tokenizer = pretrained_tokenizer(weights.folder) if weights else train_tokenizer(texts)
-
-        def make() -> nn.Module:
-            return PretrainedText(weights.folder) if weights else Conv1dText(vocabulary_size(json_tokenizer))
-
-        network = _seeded(make, lesson.seed)
+        if weights:
+            network = _seeded(lambda: PretrainedText(weights.folder), lesson.seed)
+            json_tokenizer = pretrained_tokenizer(weights.folder, network)
+        else:
+            json_tokenizer = train_tokenizer(texts)
+            network = _seeded(lambda: Conv1dText(vocabulary_size(json_tokenizer)), lesson.seed)
         length = min(self.training.max_length, int(network.longest))
         tokenizer = open_tokenizer(json_tokenizer.encode(), length, folder / "tokenizer.json")
         examples = TextExamples(
@@ -215,9 +213,7 @@ class ImageNetwork:
         """Train on the pictures of listings."""
         sources = [listing.image for listing in lesson.listings]
         folder = _folder(self, lesson, [_picture_identity(source) for source in sources])
-        with training_folder(folder):
-            if not (folder / FINISHED).is_file():
-                self._train(lesson, sources, folder)
+        _train_once(folder, self.training.precision, lambda place: self._train(lesson, sources, place))
         encoder = OnnxImageEncoder(_exported(folder, self.training.precision))
         return _learned(ImageModality(encoder, threads=self.threads, name=self.name), folder)
 
@@ -305,7 +301,7 @@ def _source(part: TextNetwork | ImageNetwork) -> dict[str, Any]:
     return {**part.weights.source(), "finetuned": True}
 
 
-def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence[bytes]) -> Path:
+def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence[bytes]) -> TrainingFolder:
     """Where this very training is kept: the same data and options give the same folder."""
     options = part.training.to_dict()
     for name in ("device", "checkpoint_seconds", "held_out", "refit", "precision"):
@@ -328,16 +324,26 @@ def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence
     digest.update(lesson.y.tobytes() + lesson.groups.tobytes())
     for content in contents:
         digest.update(len(content).to_bytes(8, "little") + content)
-    return part.workspace / "training" / f"{part.name}-{digest.hexdigest()[:24]}"
+    return TrainingFolder(part.workspace / "training" / f"{part.name}-{digest.hexdigest()[:NAME_DIGITS]}")
 
 
-def _exported(folder: Path, precision: Precision) -> Path:
+def _train_once(folder: TrainingFolder, precision: Precision, train: Callable[[Path], None]) -> None:
+    """Train in a folder and make what is to serve, unless that is there."""
+    if _exported(folder, precision).is_file() and (folder.path / FINISHED).is_file():
+        return
+    with folder.alone():
+        if not (folder.path / FINISHED).is_file():
+            train(folder.path)
+        if precision == "int8":
+            from rayon.encoders.deep.onnx_export import eight_bits
+
+            eight_bits(folder.path)
+
+
+def _exported(folder: TrainingFolder, precision: Precision) -> Path:
     """The ONNX file of a finished training, in the precision that is to serve."""
-    if precision == "int8":
-        from rayon.encoders.deep.onnx_export import eight_bits
-
-        folder = eight_bits(folder)
-    return folder / ENCODER_NAME
+    place = folder.path / EIGHT_BITS if precision == "int8" else folder.path
+    return place / ENCODER_NAME
 
 
 def _picture_identity(source: ImageSource | None) -> bytes:
@@ -356,18 +362,30 @@ def _finish(folder: Path, trained: Any) -> None:
     np.savez(folder / HEAD_FILE, **head.to_arrays())  # type: ignore[arg-type]  # keys never clash with file
     draft = folder / f".{FINISHED}.tmp"
     draft.write_text(json.dumps({"curve": trained.curve}) + "\n", encoding="utf-8")
+    for path in [*folder.glob("*.onnx*"), folder / HEAD_FILE, draft]:
+        _write_through(path)
     draft.replace(folder / FINISHED)
+    _write_through(folder)
     for name in _WORK:
         (folder / name).unlink(missing_ok=True)
 
 
-def _learned(modality: Modality, folder: Path) -> Learned:
+def _write_through(path: Path) -> None:
+    """Have a file, or the names in a folder, outlast a power cut."""
+    file = os.open(path, os.O_RDONLY)
     try:
-        with np.load(folder / HEAD_FILE, allow_pickle=False) as stored:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _learned(modality: Modality, folder: TrainingFolder) -> Learned:
+    try:
+        with np.load(BytesIO((folder.path / HEAD_FILE).read_bytes()), allow_pickle=False) as stored:
             head = LinearHead.from_arrays({name: stored[name] for name in stored.files})
-        curve = json.loads((folder / FINISHED).read_text(encoding="utf-8"))["curve"]
-    except (OSError, ValueError, KeyError):
+        curve = json.loads((folder.path / FINISHED).read_text(encoding="utf-8"))["curve"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         raise ModelError(
-            f"The trained network in {folder} cannot be read", "Remove that folder, and train again"
+            f"The trained network in {folder.path} cannot be read", "Remove that folder, and train again"
         ) from None
     return Learned(modality, head, curve, folder)
