@@ -57,10 +57,20 @@ def test_a_text_encoder_gives_what_the_network_gives(
 
 
 def test_int8_vectors_do_not_depend_on_the_batch(text_weights: Path, tmp_path: Path) -> None:
-    encoder = export_pretrained("text", weights_of(text_weights, tmp_path), tmp_path, "int8", 64)
-    together = encoder.encode_texts(TEXTS)
-    alone = np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
-    np.testing.assert_allclose(together, alone, atol=2e-3)
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path / "wide"  # several blocks of weights in each row, as real networks have
+    shutil.copytree(text_weights, folder)
+    size = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2, "num_attention_heads": 4}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(BertConfig(vocab_size=200, **size)).save_pretrained(folder)
+    encoder = export_pretrained("text", weights_of(folder, tmp_path), tmp_path, "int8", 64)
+    texts = [f"{text} {n}" for n in range(20) for text in TEXTS]
+    together = encoder.encode_texts(texts)
+    alone = np.concatenate([encoder.encode_texts([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:builtin type")  # of the compiled part of protobuf
