@@ -37,7 +37,7 @@ from rayon.learning.model import ProductClassifier
 CHALLENGE = 84_916
 """Listings of the challenge's training file."""
 
-SPEED_TITLES, ROUNDS, BATCH = 2_000, 3, 32
+SPEED_TITLES, ROUNDS, BATCH, ALONE = 2_000, 3, 32, 500
 FINETUNING: dict[str, Any] = {"finetune": True, "held_out": "split", "refit": True}
 """What the figures of the docs were measured with."""
 
@@ -160,8 +160,21 @@ def measure_speed() -> dict[str, Any]:
             name: float(np.median([r[0] / r[n] for r in rounds])) for n, name in ((1, "fp32"), (2, "int8"))
         },
         "int8_one_title_ms": 1000 * single,
+        "int8_vectors": _closeness(encoders["fp32"], one, texts),
         "cache": {"miss_a_second": len(texts) / miss, "hit_a_second": len(texts) / hit, "ratio": miss / hit},
         "minutes_for_the_challenge": {name: CHALLENGE / rate / 60 for name, rate in rates.items()},
+    }
+
+
+def _closeness(exact: OnnxTextEncoder, rounded: OnnxTextEncoder, texts: list[str]) -> dict[str, float]:
+    """How far vectors in eight bits are from those in 32, and alone from those in a batch."""
+    given, expected = rounded.encode_texts(texts), exact.encode_texts(texts)
+    lengths = np.linalg.norm(given, axis=1) * np.linalg.norm(expected, axis=1)
+    alone = np.concatenate([rounded.encode_texts([text]) for text in texts[:ALONE]])
+    apart = np.linalg.norm(given[:ALONE] - alone, axis=1) / np.linalg.norm(alone, axis=1)
+    return {
+        "lowest_cosine": float(((given * expected).sum(axis=1) / lengths).min()),
+        "alone_or_in_a_batch": float(apart.max()),
     }
 
 
