@@ -24,6 +24,7 @@ from rayon.errors import ModelError, TrainingError
 from rayon.learning.finetuning.augmentation import augment
 from rayon.learning.finetuning.modality import ImageNetwork, Lesson, TextNetwork
 from rayon.learning.finetuning.settings import NetworkTraining
+from rayon.learning.finetuning.trained_files import BEST_FILE, CHECKPOINT_FILE
 
 pytestmark = pytest.mark.proof
 
@@ -208,7 +209,7 @@ def test_a_damaged_checkpoint_begins_anew(listings, tmp_path: Path, damage) -> N
 def test_best_weights_that_are_gone_are_missed(tmp_path: Path) -> None:
     import torch
 
-    from rayon.learning.finetuning.checkpoint import BEST_FILE, CHECKPOINT_FILE, load_best, save_best
+    from rayon.learning.finetuning.checkpoint import load_best, save_best
 
     network, head = torch.nn.Linear(3, 2), torch.nn.Linear(2, 2)
     save_best(tmp_path, network, head)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from rayon.errors import ModelError
+
+Precision = Literal["fp32", "int8"]
+"""Of the weights that are kept."""
 
 ENCODER_NAME = "encoder.onnx"
 """Name of the file in a folder that holds an exported encoder."""

@@ -13,12 +13,11 @@ from typing import Any, Literal, overload
 
 from rayon.encoders.leftovers import remove_leftovers
 from rayon.encoders.onnx import OnnxImageEncoder
-from rayon.encoders.onnx_settings import ENCODER_NAME
+from rayon.encoders.onnx_settings import ENCODER_NAME, Precision
 from rayon.encoders.onnx_text import DEFAULT_LENGTH, OnnxTextEncoder
 from rayon.encoders.weights import PREFIX, Weights
 from rayon.errors import ModelError
 
-Precision = Literal["fp32", "int8"]
 _DRAFT = re.compile(r"\.(text|image)-[0-9a-f]{24}-.+-\w{8}")
 _FORGOTTEN = 86400.0
 """Seconds after which what was exported in part is removed."""

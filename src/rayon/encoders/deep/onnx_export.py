@@ -10,7 +10,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,11 +19,9 @@ from torch import Tensor, nn
 
 from rayon.encoders.onnx import OnnxImageEncoder
 from rayon.encoders.onnx_session import first_line
-from rayon.encoders.onnx_settings import EIGHT_BITS, ENCODER_NAME
+from rayon.encoders.onnx_settings import EIGHT_BITS, ENCODER_NAME, Precision
 from rayon.encoders.onnx_text import TOKENIZER_FILE, OnnxTextEncoder
 from rayon.errors import ModelError
-
-Precision = Literal["fp32", "int8"]
 
 TOLERANCE = 1e-3
 """Largest relative distance of an exported vector from the network's own."""
@@ -39,7 +37,7 @@ _MOST_BYTES = 2_000_000_000
 _EXAMPLES = ("a", "lampe de bureau en métal noir, LED, 40 cm", "lot de 12 cartes " * 12)
 
 
-class ImageNetwork(Protocol):
+class PictureNetwork(Protocol):
     """What an image network says of the pictures that it takes."""
 
     size: int

@@ -18,9 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rayon.errors import OutputError, TrainingError
+from rayon.learning.finetuning.trained_files import BEST_FILE, CHECKPOINT_FILE
 
-CHECKPOINT_FILE = "checkpoint.safetensors"
-BEST_FILE = "best.safetensors"
 _PREFIXES = ("network.", "head.")
 
 

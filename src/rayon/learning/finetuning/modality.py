@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +23,14 @@ from rayon.data.listings import ImageSource, Listing
 from rayon.data.splits import grouped_holdout
 from rayon.encoders.cache import content_key
 from rayon.encoders.onnx import OnnxImageEncoder
-from rayon.encoders.onnx_settings import EIGHT_BITS, ENCODER_NAME
 from rayon.encoders.onnx_text import PREPROCESSING as PLAIN_TEXT
 from rayon.encoders.onnx_text import OnnxTextEncoder, plain_text
 from rayon.encoders.tokens import encode_tokens, mask_id, open_tokenizer, padding_id
 from rayon.encoders.weights import Weights
-from rayon.errors import ImageError, ModelError, TrainingError
+from rayon.errors import ImageError, TrainingError
 from rayon.learning.finetuning.head import LinearHead
-from rayon.learning.finetuning.settings import NetworkTraining, Precision
+from rayon.learning.finetuning.settings import NetworkTraining
+from rayon.learning.finetuning.trained_files import exported, finish, read_finished, train_once
 from rayon.learning.finetuning.workspace import NAME_DIGITS, TrainingFolder
 from rayon.learning.modalities import ImageModality, Modality, TextModality
 
@@ -43,9 +40,6 @@ if TYPE_CHECKING:
 _VERSION = 1
 """Raised by one whenever the same training would give another network."""
 
-FINISHED = "finished.json"
-HEAD_FILE = "head.npz"
-_WORK = ("best.safetensors", "checkpoint.safetensors")
 _TEXT_EPOCHS, _CONV1D_EPOCHS, _IMAGE_EPOCHS, _CNN_EPOCHS = 4, 5, 8, 30
 _SCRATCH_RATE = 2e-3
 _RATES = ((512, 1.5e-4), (1024, 5e-5), (10**9, 2e-5))
@@ -153,9 +147,9 @@ class TextNetwork:
         """Train on the text of listings."""
         texts = [plain_text(listing) for listing in lesson.listings]
         folder = _folder(self, lesson, [text.encode() for text in texts])
-        _train_once(folder, self.training.precision, lambda place: self._train(lesson, texts, place))
-        encoder = OnnxTextEncoder(_exported(folder, self.training.precision), threads=lesson.threads)
-        return _learned(TextModality(encoder, name=self.name), folder)
+        train_once(folder, self.training.precision, lambda place: self._train(lesson, texts, place))
+        encoder = OnnxTextEncoder(exported(folder, self.training.precision), threads=lesson.threads)
+        return Learned(TextModality(encoder, name=self.name), *read_finished(folder.path), folder)
 
     def _train(self, lesson: Lesson, texts: Sequence[str], folder: Path) -> None:
         from rayon.encoders.deep.onnx_export import export_text
@@ -192,7 +186,7 @@ class TextNetwork:
             max_length=length,
             source=_source(self),
         )
-        _finish(folder, trained)
+        finish(folder, trained)
 
 
 @dataclass(frozen=True)
@@ -213,9 +207,11 @@ class ImageNetwork:
         """Train on the pictures of listings."""
         sources = [listing.image for listing in lesson.listings]
         folder = _folder(self, lesson, [_picture_identity(source) for source in sources])
-        _train_once(folder, self.training.precision, lambda place: self._train(lesson, sources, place))
-        encoder = OnnxImageEncoder(_exported(folder, self.training.precision))
-        return _learned(ImageModality(encoder, threads=self.threads, name=self.name), folder)
+        train_once(folder, self.training.precision, lambda place: self._train(lesson, sources, place))
+        encoder = OnnxImageEncoder(exported(folder, self.training.precision))
+        return Learned(
+            ImageModality(encoder, threads=self.threads, name=self.name), *read_finished(folder.path), folder
+        )
 
     def _train(self, lesson: Lesson, sources: Sequence[ImageSource | None], folder: Path) -> None:
         from rayon.encoders.deep.image_networks import CnnImage, PretrainedImage
@@ -232,7 +228,7 @@ class ImageNetwork:
             )
             trained = _fit(self, network, examples, lesson, folder)
         export_image(trained.network, folder, source=_source(self))
-        _finish(folder, trained)
+        finish(folder, trained)
 
 
 def _fit(
@@ -327,25 +323,6 @@ def _folder(part: TextNetwork | ImageNetwork, lesson: Lesson, contents: Sequence
     return TrainingFolder(part.workspace / "training" / f"{part.name}-{digest.hexdigest()[:NAME_DIGITS]}")
 
 
-def _train_once(folder: TrainingFolder, precision: Precision, train: Callable[[Path], None]) -> None:
-    """Train in a folder and make what is to serve, unless that is there."""
-    if _exported(folder, precision).is_file() and (folder.path / FINISHED).is_file():
-        return
-    with folder.alone():
-        if not (folder.path / FINISHED).is_file():
-            train(folder.path)
-        if precision == "int8":
-            from rayon.encoders.deep.onnx_export import eight_bits
-
-            eight_bits(folder.path)
-
-
-def _exported(folder: TrainingFolder, precision: Precision) -> Path:
-    """The ONNX file of a finished training, in the precision that is to serve."""
-    place = folder.path / EIGHT_BITS if precision == "int8" else folder.path
-    return place / ENCODER_NAME
-
-
 def _picture_identity(source: ImageSource | None) -> bytes:
     """What tells one picture from another: its bytes, as copies of a catalogue are the same catalogue."""
     if source is None:
@@ -354,38 +331,3 @@ def _picture_identity(source: ImageSource | None) -> bytes:
         return content_key(read_image(source))
     except ImageError as error:
         return str(error).encode("utf-8", "replace")
-
-
-def _finish(folder: Path, trained: Any) -> None:
-    """Say that a training is done, and drop what it needed to go on."""
-    head = LinearHead(trained.weights, trained.bias)
-    np.savez(folder / HEAD_FILE, **head.to_arrays())  # type: ignore[arg-type]  # keys never clash with file
-    draft = folder / f".{FINISHED}.tmp"
-    draft.write_text(json.dumps({"curve": trained.curve}) + "\n", encoding="utf-8")
-    for path in [*folder.glob("*.onnx*"), folder / HEAD_FILE, draft]:
-        _write_through(path)
-    draft.replace(folder / FINISHED)
-    _write_through(folder)
-    for name in _WORK:
-        (folder / name).unlink(missing_ok=True)
-
-
-def _write_through(path: Path) -> None:
-    """Have a file, or the names in a folder, outlast a power cut."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _learned(modality: Modality, folder: TrainingFolder) -> Learned:
-    try:
-        with np.load(BytesIO((folder.path / HEAD_FILE).read_bytes()), allow_pickle=False) as stored:
-            head = LinearHead.from_arrays({name: stored[name] for name in stored.files})
-        curve = json.loads((folder.path / FINISHED).read_text(encoding="utf-8"))["curve"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        raise ModelError(
-            f"The trained network in {folder.path} cannot be read", "Remove that folder, and train again"
-        ) from None
-    return Learned(modality, head, curve, folder)

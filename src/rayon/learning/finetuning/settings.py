@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
+from rayon.encoders.onnx_settings import Precision
 from rayon.errors import TrainingError
 
 Balance = Literal["none", "loss", "sampling"]
 MixedPrecision = Literal["auto", "off", "on"]
 Device = Literal["auto", "cpu", "cuda"]
 HeldOut = Literal["auto", "split", "folds"]
-Precision = Literal["fp32", "int8"]
 
 SMALL = 5_000
 """With fewer trusted listings a single split leaves too little to calibrate on, and folds are used."""
