@@ -95,6 +95,54 @@ def test_a_tokenizer_of_sentencepiece_is_converted(tmp_path: Path) -> None:
     assert np.isfinite(encoder.encode_texts(["roman"])).all()
 
 
+FRENCH = [
+    "L'île au trésor – R. L. Stevenson, éd. 2005 (poche)",
+    "Lot de 2,5 kg : café « moulu » d’Éthiopie; 100 % arabica...",
+    "Porte-clés jusqu'à 12cm. Boîte n°3, etc. et 1.20m de long",
+    "S.A.R.L. Dupont & Fils… 3.5/5",
+    "Console PS4 1To",
+]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_flaubert_reads_as_its_own_tokenizer_does(tmp_path: Path, lowercase: bool) -> None:
+    import tokenizers as tok
+    import torch
+    from transformers import FlaubertConfig, FlaubertModel, FlaubertTokenizer
+
+    trained = tok.Tokenizer(tok.models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    trained.pre_tokenizer = tok.pre_tokenizers.WhitespaceSplit()
+    marks = ["<s>", "</s>", "<pad>", "<unk>", "<special1>"]
+    trainer = tok.trainers.BpeTrainer(
+        vocab_size=160, special_tokens=marks, end_of_word_suffix="</w>", show_progress=False
+    )
+    trained.train_from_iterator([*FRENCH, *map(str.lower, FRENCH)] * 2, trainer)
+    model = json.loads(trained.to_str())["model"]
+    folder = tmp_path / "flaubert"
+    size = {"emb_dim": 32, "n_layers": 1, "n_heads": 2, "vocab_size": len(model["vocab"])}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = FlaubertModel(FlaubertConfig(**size)).train(False)
+    network.save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    (folder / "merges.txt").write_text("".join(f"{one} {other} 1\n" for one, other in model["merges"]))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lowercase": lowercase}))
+
+    encoder = write_pretrained("text", weights_of(folder, tmp_path), tmp_path / "out")
+    own = FlaubertTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), do_lowercase=lowercase)
+    assert isinstance(encoder, OnnxTextEncoder)
+    assert encoder.token_ids(FRENCH) == [own(text)["input_ids"] for text in FRENCH]
+    with torch.inference_mode():
+        states = network(torch.tensor([own(FRENCH[0])["input_ids"]])).last_hidden_state
+    np.testing.assert_allclose(encoder.encode_texts(FRENCH)[0], states[0].mean(dim=0), atol=1e-4)
+
+    (folder / "merges.txt").unlink()
+    (folder / "vocab.json").write_text("[]")
+    with pytest.raises(ModelError) as caught:
+        write_pretrained("text", weights_of(folder, tmp_path), tmp_path / "again")
+    assert caught.value.message == f"{folder} has no tokenizer that can be used"
+
+
 def test_as_many_tokens_are_read_as_there_are_positions(tmp_path: Path) -> None:
     import transformers as t
 

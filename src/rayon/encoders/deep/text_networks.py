@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from rayon.encoders.deep.flaubert_tokenizer import KIND as FLAUBERT
+from rayon.encoders.deep.flaubert_tokenizer import flaubert_tokenizer
 from rayon.encoders.deep.loading import blank_dimension, load_backbone
 from rayon.encoders.onnx_session import first_line
 from rayon.errors import ModelError
@@ -118,7 +120,8 @@ def pretrained_tokenizer(folder: Path, network: PretrainedText) -> str:
     ModelError
         When there is none, it is of a kind that only Python code can run, or it is of another network.
     """
-    tokenizer = _tokenizer(folder)
+    flaubert = network.backbone.config.model_type == FLAUBERT
+    tokenizer = flaubert_tokenizer(folder) if flaubert else _tokenizer(folder)
     known = network.backbone.get_input_embeddings().num_embeddings
     if vocabulary_size(tokenizer) > known:
         raise ModelError(
