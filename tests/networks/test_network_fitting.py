@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ def material_of(items, codes) -> Material:
     return Material(items, y, len(names), np.ones(n, bool), np.arange(n), np.arange(n) % 2, 0, 1)
 
 
-def fit(network, material: Material, held_out):
-    return fit_network(network, material, held_out, lambda *told: None, unheard)
+def fit(network, material: Material, held_out, progress=lambda *told: None):
+    return fit_network(network, material, held_out, progress, unheard)
 
 
 @pytest.mark.proof
@@ -35,9 +36,14 @@ def test_a_network_that_nothing_can_score_is_left_out(
     held_out = np.arange(30) < 6
     for item in items[:6]:
         item.image.unlink()
-    network = ImageNetwork("image", None, QUICK, tmp_path, threads=1)
+    network = ImageNetwork("image", None, replace(QUICK, refit=True), tmp_path, threads=1)
+    done: list[float] = []
     with caplog.at_level(logging.WARNING):
-        assert fit(network, material_of(items, codes), held_out) is None
+        material = material_of(items, codes)
+        assert (
+            fit(network, material, held_out, lambda stage, so_far, total: done.append(so_far / total)) is None
+        )
+    assert max(done) == 0.5  # the one that would serve is not even trained
     assert caplog.messages == [
         "The network image is left out: none of the listings that it has not seen could be scored"
     ]

@@ -144,6 +144,19 @@ def test_what_was_trained_stays_as_long_as_somebody_reads_it(listings, tmp_path:
     assert not path.exists()
 
 
+def test_eight_bits_are_made_of_a_network_that_another_reads(
+    listings, text_weights: Path, tmp_path: Path
+) -> None:
+    items, codes = listings(30)
+    weights = WeightStore(tmp_path).find(str(text_weights))
+    training = replace(QUICK, epochs=1)
+    whole = TextNetwork("text", weights, training, tmp_path).train(lesson_of(items, codes))
+    small = TextNetwork("text", weights, replace(training, precision="int8"), tmp_path)
+    rounded = small.train(lesson_of(items, codes))
+    assert rounded.folder.path == whole.folder.path
+    assert rounded.modality.spec()["sha256"] != whole.modality.spec()["sha256"]
+
+
 def test_a_finished_training_that_is_damaged_is_said(listings, tmp_path: Path) -> None:
     items, codes = listings(30)
     network = TextNetwork("text", None, replace(QUICK, epochs=1), tmp_path)

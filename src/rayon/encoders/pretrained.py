@@ -15,7 +15,7 @@ from rayon.encoders.leftovers import remove_leftovers
 from rayon.encoders.onnx import OnnxImageEncoder
 from rayon.encoders.onnx_settings import ENCODER_NAME, Precision
 from rayon.encoders.onnx_text import DEFAULT_LENGTH, OnnxTextEncoder
-from rayon.encoders.weights import PREFIX, Weights
+from rayon.encoders.weights import PREFIX, Weights, read_configuration
 from rayon.errors import ModelError
 
 _DRAFT = re.compile(r"\.(text|image)-[0-9a-f]{24}-.+-\w{8}")
@@ -89,7 +89,7 @@ def part_of_weights(weights: Weights) -> Literal["text", "image"]:
     ModelError
         When the configuration cannot be read.
     """
-    return "image" if _sees(_configuration(weights)) else "text"
+    return "image" if _sees(read_configuration(weights.folder)) else "text"
 
 
 def require_part(part: Literal["text", "image"], weights: Weights) -> None:
@@ -102,23 +102,12 @@ def require_part(part: Literal["text", "image"], weights: Weights) -> None:
     ModelError
         When they are, or the configuration cannot be read.
     """
-    config = _configuration(weights)
+    config = read_configuration(weights.folder)
     sees, reads = _sees(config), "vocab_size" in config or "text_config" in config
     does_not = {"text": sees and not reads, "image": reads and not sees}[part]
     if does_not:
         what = "reads no text" if part == "text" else "looks at no pictures"
         raise ModelError(f"{weights.folder} holds a {config.get('model_type')} model, which {what}", "")
-
-
-def _configuration(weights: Weights) -> dict[str, Any]:
-    path = weights.folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        config = None
-    if not isinstance(config, dict):
-        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again")
-    return config
 
 
 def _sees(config: Mapping[str, Any]) -> bool:

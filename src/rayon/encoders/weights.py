@@ -236,6 +236,24 @@ def _read_folder(folder: Path, name: str) -> Weights:
     return Weights(name, folder, "", _digest(_checksums(folder)))
 
 
+def read_configuration(folder: Path) -> dict[str, Any]:
+    """What ``config.json`` says of the network of a checkpoint.
+
+    Raises
+    ------
+    ModelError
+        When it cannot be read.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again")
+    return config
+
+
 def _require_weights(folder: Path, name: str) -> None:
     files = sorted(folder.glob("*.safetensors"))
     if not files:

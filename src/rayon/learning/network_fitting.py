@@ -124,6 +124,8 @@ def fit_network(
     errors: dict[int, str] = {}
     for number, outside in enumerate(rounds):
         last = number == len(rounds) - 1
+        if last and number and np.isnan(proba[:, 0]).all():
+            break  # nothing could be scored, so the one that would serve need not be trained
         teach = rows[~outside[rows]]
         scored = rows[outside[rows] & material.trusted[rows]]
         can_learn = len(np.unique(material.y[teach])) > 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from torch import nn
 from transformers.utils import logging
 
 from rayon.encoders.onnx_session import first_line
+from rayon.encoders.weights import read_configuration
 from rayon.errors import ModelError
 
 _ATTENTIONS = ("eager", "sdpa")
@@ -80,15 +80,12 @@ def blank_dimension(network: nn.Module, folder: Path, part: str, *inputs: Any) -
 
 
 def _refuse_other_code(folder: Path) -> None:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ModelError(f"{path} cannot be read", "Fetch or copy the weights again") from None
-    other = next((value for value in _implementations(config) if value not in _ATTENTIONS), None)
+    named = _implementations(read_configuration(folder))
+    other = next((value for value in named if value not in _ATTENTIONS), None)
     if other is not None:
         raise ModelError(
-            f"{path} asks for the implementation {other!r}, which may be code from elsewhere",
+            f"The configuration of {folder} asks for the implementation {other!r}, "
+            "which may be code from elsewhere",
             f"It may be one of: {', '.join(_ATTENTIONS)}",
         )
 

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -138,14 +139,16 @@ def eight_bits(folder: Path) -> Path:
     """An exported encoder once more, with weights in eight bits: its folder, within the given one."""
     place = folder / EIGHT_BITS
     if not place.is_dir():
-        draft = folder / ".int8"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        for path in (folder / ENCODER_NAME, folder / f"{ENCODER_NAME}.json", folder / TOKENIZER_FILE):
-            if path.is_file():
-                shutil.copyfile(path, draft / path.name)
-        _quantise(draft / ENCODER_NAME)
-        draft.rename(place)
+        draft = Path(tempfile.mkdtemp(prefix=f".{EIGHT_BITS}-", dir=folder))
+        try:
+            for path in (folder / ENCODER_NAME, folder / f"{ENCODER_NAME}.json", folder / TOKENIZER_FILE):
+                if path.is_file():
+                    shutil.copyfile(path, draft / path.name)
+            _quantise(draft / ENCODER_NAME)
+            if not place.is_dir():  # another process may have been quicker
+                draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return place
 
 

@@ -28,15 +28,13 @@ BEST_FILE = "best.safetensors"
 
 def train_once(folder: TrainingFolder, precision: Precision, train: Callable[[Path], None]) -> None:
     """Train in a folder and make what is to serve, unless that is there."""
-    if exported(folder, precision).is_file() and (folder.path / FINISHED).is_file():
-        return
-    with folder.alone():
-        if not (folder.path / FINISHED).is_file():
+    if not (folder.path / FINISHED).is_file():
+        with folder.alone():
             train(folder.path)
-        if precision == "int8":
-            from rayon.encoders.deep.onnx_export import eight_bits
+    if precision == "int8":
+        from rayon.encoders.deep.onnx_export import eight_bits
 
-            eight_bits(folder.path)
+        eight_bits(folder.path)
 
 
 def exported(folder: TrainingFolder, precision: Precision) -> Path:
